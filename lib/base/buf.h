@@ -1,0 +1,62 @@
+/*
+ * Bytes of unknown length, up to a maximum that the owner sets.
+ *
+ * Going over the maximum is remembered, not fatal: the put that would have
+ * gone over and all later ones do nothing, and buf_is_over() tells.
+ */
+#ifndef PUSH_BASE_BUF_H
+#define PUSH_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct buf {
+	char *data; /* owned; valid up to len, may be NULL while len is 0 */
+	size_t len;
+	size_t cap;
+	size_t max;
+	bool is_over;
+};
+
+/* Prepares an empty buffer that may grow to `max' bytes; allocates nothing. */
+void buf_init(struct buf *b, size_t max);
+void buf_release(struct buf *b);
+
+/* Empties it, keeps the memory, forgets an overflow. */
+void buf_reset(struct buf *b);
+
+void buf_put(struct buf *b, const void *ptr, size_t len);
+void buf_putc(struct buf *b, char c);
+void buf_text(struct buf *b, const char *text);
+void buf_u64(struct buf *b, uint64_t n);
+void buf_i64(struct buf *b, int64_t n);
+void buf_fmt(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Room for `len' more bytes at b->data + b->len, or NULL and over. */
+char *buf_room(struct buf *b, size_t len);
+
+/* Drops the first `len' bytes by moving the rest down. */
+void buf_consume(struct buf *b, size_t len);
+
+/* Drops what is behind `len'; also forgets an overflow. */
+void buf_cut(struct buf *b, size_t len);
+
+/* Adds a NUL behind the text (not counted in len) and returns the text. */
+const char *buf_string(struct buf *b);
+
+bool buf_is_over(const struct buf *b);
+
+/*
+ * Formats into a fixed array; 0, or -1 when the text did not fit (dst then
+ * holds an empty string).  For formats whose length is bounded.
+ */
+int fmt_into(char *dst, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4)
+	MUST_CHECK;
+
+/* Reads a whole file of at most b->max bytes behind what `b' holds. */
+int buf_read_file(struct buf *b, const char *path, struct err *err) MUST_CHECK;
+
+#endif
