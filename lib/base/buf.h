@@ -53,8 +53,8 @@ bool buf_is_over(const struct buf *b);
  * Formats into a fixed array; 0, or -1 when the text did not fit (dst then
  * holds an empty string).  For formats whose length is bounded.
  */
-int fmt_into(char *dst, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4)
-	MUST_CHECK;
+int fmt_into(char *dst, size_t size, const char *fmt, ...)
+	PRINTF_LIKE(3, 4) MUST_CHECK;
 
 /* Reads a whole file of at most b->max bytes behind what `b' holds. */
 int buf_read_file(struct buf *b, const char *path, struct err *err) MUST_CHECK;

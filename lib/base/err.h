@@ -9,14 +9,15 @@
 
 #include <stdbool.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 enum {
 	EXIT_OK = 0,
-	EXIT_USAGE = 100, /* options, configuration or key file: call a person */
-	EXIT_BUG = 101,   /* a promise of ours broke */
-	EXIT_TEMP = 111,  /* a resource failed: restart with backoff */
+	EXIT_USAGE =
+		100,     /* options, configuration or key file: call a person */
+	EXIT_BUG = 101,  /* a promise of ours broke */
+	EXIT_TEMP = 111, /* a resource failed: restart with backoff */
 };
 
 /* One failure.  Start it as { 0 }; plain data, nothing to release. */

@@ -40,8 +40,8 @@ void loop_free(struct loop *l);
  * the read or write tells; with events 0 it is not reported.
  * The handle is valid until loop_unwatch().
  */
-struct loop_fd *loop_watch(
-	struct loop *l, int fd, unsigned events, loop_fd_cb *on_ready, void *self);
+struct loop_fd *loop_watch(struct loop *l, int fd, unsigned events,
+	loop_fd_cb *on_ready, void *self);
 void loop_events(struct loop_fd *w, unsigned events);
 void loop_unwatch(struct loop_fd *w); /* accepts NULL */
 

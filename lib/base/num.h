@@ -8,8 +8,8 @@
 #include "base/err.h"
 
 /* A decimal whole number, the whole text, in [min, max]; 0 or -1. */
-int num_parse(const char *text, int64_t min, int64_t max, int64_t *out)
-	MUST_CHECK;
+int num_parse(
+	const char *text, int64_t min, int64_t max, int64_t *out) MUST_CHECK;
 
 /* "250ms", "30s", "5m", "1h", "7d" to milliseconds; a unit is required, but
  * "0" needs none.  0 or -1. */

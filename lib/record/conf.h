@@ -1,0 +1,54 @@
+/*
+ * push.conf: one file for the whole chain, JSON with comments.
+ *
+ * Loading checks the file against the table in conf.c: a member that the table
+ * does not know, or of another type, is refused with its path and the nearest
+ * known name.  push.conf(5) is compared with that table.
+ */
+#ifndef PUSH_RECORD_CONF_H
+#define PUSH_RECORD_CONF_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "record/json.h"
+
+struct conf;
+
+/* 0 and *out, or -1 with a text that names file, line or member and what was
+ * expected.  `path' NULL gives an empty configuration. */
+int conf_load(struct conf **out, const char *path, struct err *err) MUST_CHECK;
+void conf_free(struct conf *c); /* accepts NULL */
+
+/* The file's root object; borrowed from `c'. */
+const struct json *conf_root(const struct conf *c);
+
+/* A member by path ("dedupe.window"), NULL when absent. */
+const struct json *conf_at(const struct conf *c, const char *path);
+
+/* Text by path, or `fallback'; borrowed from `c'. */
+const char *conf_text(
+	const struct conf *c, const char *path, const char *fallback);
+
+/* Values whose type the table has checked. */
+int64_t conf_int(const struct json *v, int64_t fallback);
+int64_t conf_duration_ms(const struct json *v, int64_t fallback_ms);
+
+/* The settings of an app, NULL when it is not known. */
+const struct json *conf_app(const struct conf *c, struct span app);
+
+/* A file named in the configuration; relative names start at the folder of
+ * the configuration file.  The caller frees it. */
+char *conf_file_take(const struct conf *c, const char *name);
+
+/* One row of the table: path ("*" stands for any name), type, one sentence. */
+struct conf_row {
+	const char *path;
+	const char *type;
+	const char *help;
+};
+
+/* The table, ended by a row of NULLs. */
+const struct conf_row *conf_table(void);
+
+#endif
