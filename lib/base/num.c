@@ -1,0 +1,115 @@
+/* Strict parsing: the whole text or nothing. */
+#include "base/num.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int num_parse(const char *text, int64_t min, int64_t max, int64_t *out)
+{
+	char *end = NULL;
+	long long n;
+
+	if (text == NULL ||
+		(text[0] != '-' && (text[0] < '0' || text[0] > '9'))) {
+		return -1;
+	}
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || n < min || n > max) {
+		return -1;
+	}
+	*out = n;
+	return 0;
+}
+
+/* The number in front of a unit: 0 and where the unit starts, or -1. */
+static int leading(const char *text, int64_t *out, const char **unit)
+{
+	char *end = NULL;
+	long long n;
+
+	if (text == NULL || text[0] < '0' || text[0] > '9') {
+		return -1;
+	}
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (errno != 0) {
+		return -1;
+	}
+	*out = n;
+	*unit = end;
+	return 0;
+}
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+static int scaled(const struct unit *units, const char *text, int64_t *out)
+{
+	const char *unit = NULL;
+	int64_t n = 0;
+
+	if (leading(text, &n, &unit) != 0) {
+		return -1;
+	}
+	for (; units->name != NULL; units++) {
+		if (strcmp(unit, units->name) == 0) {
+			return __builtin_mul_overflow(n, units->factor, out)
+				       ? -1
+				       : 0;
+		}
+	}
+	return -1;
+}
+
+int num_parse_duration(const char *text, int64_t *out_ms)
+{
+	static const struct unit units[] = {
+		{ "ms", 1 },
+		{ "s", 1000 },
+		{ "m", 60 * 1000 },
+		{ "h", 60 * 60 * 1000 },
+		{ "d", 24 * 60 * 60 * 1000 },
+		{ NULL, 0 },
+	};
+
+	if (text != NULL && strcmp(text, "0") == 0) {
+		*out_ms = 0;
+		return 0;
+	}
+	return scaled(units, text, out_ms);
+}
+
+int num_parse_bytes(const char *text, size_t *out_bytes)
+{
+	static const struct unit units[] = {
+		{ "", 1 },
+		{ "K", 1024 },
+		{ "M", 1024 * 1024 },
+		{ "G", 1024 * 1024 * 1024 },
+		{ NULL, 0 },
+	};
+	int64_t n = 0;
+
+	if (scaled(units, text, &n) != 0) {
+		return -1;
+	}
+	*out_bytes = (size_t)n;
+	return 0;
+}
+
+size_t num_format_u64(char *dst, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	memcpy(dst, digits + at, sizeof(digits) - at);
+	return sizeof(digits) - at;
+}
