@@ -4,8 +4,8 @@
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
-.PHONY: all help demo check unit bats lint format fuzz bench coverage install \
-	uninstall clean deps-build deps-test deps-lint FORCE
+.PHONY: all help demo check units unit lint flags format fuzz fuzzers coverage \
+	distcheck bench install uninstall clean deps-build deps-run deps-test deps-lint FORCE
 
 VERSION := $(shell cat VERSION)
 STAGES  := $(patsubst stages/%.c,%,$(wildcard stages/push-*.c))
@@ -61,7 +61,7 @@ MANDIR  ?= $(PREFIX)/share/man
 
 # Asked only when something is to be compiled, so that `make help', `install' of
 # a built tree and the targets that install the packages work without them.
-ifeq ($(filter help clean demo check lint fuzz deps-%,$(MAKECMDGOALS)),)
+ifeq ($(filter help clean demo check lint format fuzz coverage distcheck deps-%,$(MAKECMDGOALS)),)
 MISSING := $(strip $(foreach p,$(PKGS),$(shell pkg-config --exists $(p) || echo $(p))))
 ifneq ($(MISSING),)
 $(error missing development packages: $(MISSING); run: scripts/deps build)
@@ -123,37 +123,51 @@ $(BUILD)/flags: FORCE
 
 # --- checks ------------------------------------------------------------------
 
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 deps-build: ; @scripts/deps build
 deps-run: ; @scripts/deps build run
 deps-test: ; @scripts/deps test
 deps-lint: ; @scripts/deps lint
 
 demo: deps-run ## install what is missing, build, run the whole chain on real input
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@scripts/demo
 
-check: deps-test ## install what the tests need, build, run every test
-	@$(MAKE) --no-print-directory all units
-	@scripts/check '$(BUILD)' '$(BIN)'
+check: deps-test ## install what the tests need, build, run every test (ONLY=part-of-a-name)
+	@$(MAKE) --no-print-directory $(PARALLEL) all units
+	@scripts/check '$(BUILD)' '$(BIN)' $(ONLY)
 
 units: $(UNITS:%=$(BUILD)/test/unit/%)
-.PHONY: units
 
 unit: units ## C unit tests
-	$(Q)set -e; for t in $(UNITS:%=$(BUILD)/test/unit/%); do ./$$t; done
+	$(Q)set -e; for t in $(UNITS:%=$(BUILD)/test/unit/%); do $$t; done
 
-lint: deps-lint ## formatting, analysers, pages, layers
-	@scripts/lint
+lint: deps-lint ## formatting, analysers, pages, layers (ONLY=names of checks)
+	@scripts/lint $(ONLY)
+
+flags: # for scripts/lint
+	@echo '$(filter-out -DPUSH_VERSION%,$(OUR_CPPFLAGS)) -std=c11 $(WARN) $(PKG_CFLAGS)'
 
 format: ## rewrite the sources in the house format
-	clang-format -i $(wildcard lib/*/*.[ch] stages/*.c test/unit/*.[ch] test/mock/*.[ch] test/fuzz/*.c)
+	clang-format -i $(wildcard lib/*/*.[ch] stages/*.c test/*/*.[ch])
 
+coverage: deps-test ## run every test, print how much of each file ran
+	@$(MAKE) --no-print-directory $(PARALLEL) all units COVERAGE=1
+	@find build/coverage -name '*.gcda' -delete
+	@scripts/check build/coverage build/coverage/bin $(ONLY)
+	@scripts/coverage build/coverage
+
+distcheck: deps-build ## build, install and run from nothing but the tracked files
+	@scripts/distcheck
+
+FUZZ_BUILD := build/fuzz
 fuzz: deps-lint ## fuzz each parser; FUZZ_SECONDS=60 each
-	@$(MAKE) --no-print-directory fuzzers CC=clang SANITIZE=address,undefined
-	@scripts/fuzz $${FUZZ_SECONDS:-60} $(FUZZERS)
+	@$(MAKE) --no-print-directory $(PARALLEL) fuzzers CC=clang BUILD=$(FUZZ_BUILD) \
+		SANITIZE=fuzzer-no-link,address,undefined
+	@scripts/fuzz $${FUZZ_SECONDS:-60} $(FUZZERS:%=$(FUZZ_BUILD)/test/fuzz/%)
 
 fuzzers: $(FUZZERS:%=$(BUILD)/test/fuzz/%)
-.PHONY: fuzzers
 $(FUZZERS:%=$(BUILD)/test/fuzz/%): $(BUILD)/test/fuzz/%: test/fuzz/%.c $(BUILD)/libpush.a
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LDLIBS)

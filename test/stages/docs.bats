@@ -1,0 +1,194 @@
+# Help, pages and tables say the same.  Each test walks over all programs and
+# prints everything that differs.
+load ../helper.bash
+
+programs() {
+	local f name
+	for f in "$PUSH_BIN"/push-*; do
+		name=${f##*/}
+		# The stand-in for the vendors is no part of what is installed.
+		if [ "$name" != push-mock ] && [ -x "$f" ]; then
+			echo "$name"
+		fi
+	done
+}
+
+# Calls COMMAND with each program's name; prints all complaints, fails if there are any.
+each_program() {
+	local name complaints
+	[ -n "$(programs)" ]
+	complaints=$(for name in $(programs); do "$1" "$name"; done)
+	echo "$complaints"
+	[ -z "$complaints" ]
+}
+
+page() {
+	echo "$ROOT/man/$1.1"
+}
+
+# Shows how two lists differ, as complaints about NAME.
+differ() { # NAME LABEL1 LIST1 LABEL2 LIST2
+	diff <(sort -u <<<"$3") <(sort -u <<<"$5") | sed -n \
+		-e "s/^< \(..*\)/$1: \1 is in $2, not in $4/p" \
+		-e "s/^> \(..*\)/$1: \1 is in $4, not in $2/p"
+}
+
+# Long options under a heading of --help, one a line.
+help_options() { # PROGRAM HEADING
+	"$1" --help | awk -v want="$2" '
+		/^[^ \t].*:$/ { inside = $0 == want ":" }
+		inside && match($0, /^ +(-[A-Za-z0-9], )?--[a-z][a-z0-9-]*/) {
+			s = substr($0, RSTART, RLENGTH)
+			sub(/^.*--/, "--", s)
+			print s
+		}'
+}
+
+# Long options that a page describes, one a line.
+page_options() { # FILE
+	awk '/^\.It Fl / {
+		for (i = 3; i <= NF; i++)
+			if ($i ~ /^\\-[a-z]/ && $(i - 1) == "Fl") {
+				s = $i
+				sub(/^\\-/, "--", s)
+				sub(/Ns.*$|=.*$/, "", s)
+				print s
+			}
+	}' "$1"
+}
+
+has_page() {
+	[ -s "$(page "$1")" ] || echo "$1: no page man/$1.1"
+}
+
+@test "every program has a page" {
+	each_program has_page
+}
+
+one_sentence() {
+	local help page
+	help=$("$1" --help | head -n 1)
+	page=$(sed -n 's/^\.Nd //p' "$(page "$1")" | sed 's/\\-/-/g; s/\\&//g; s/\\(aq/'\''/g')
+	[ "$help" = "$1 - $page" ] || printf '%s: help begins: %s\n%s: page says: %s - %s\n' \
+		"$1" "$help" "$1" "$1" "$page"
+}
+
+@test "the first line of --help is the sentence of the page" {
+	each_program one_sentence
+}
+
+same_options() {
+	differ "$1" --help "$(help_options "$1" Options)" "its page" "$(page_options "$(page "$1")")"
+}
+
+@test "--help and the page have the same options" {
+	each_program same_options
+}
+
+common_options() {
+	local common
+	common=$(help_options "$1" 'Common options')
+	[ -n "$common" ] || return 0
+	differ "$1" --help "$common" 'push(7)' "$(page_options "$ROOT/man/push.7")"
+}
+
+@test "the options that every stage has are those of push(7)" {
+	each_program common_options
+}
+
+says_version() {
+	local said
+	said=$("$1" --version) || echo "$1 --version: exit status $?"
+	[ "$said" = "$1 $(<"$ROOT/VERSION")" ] || echo "$1 --version says: $said"
+}
+
+@test "--version prints name and version" {
+	each_program says_version
+}
+
+help_ends() {
+	"$1" --help >/dev/null || echo "$1 --help: exit status $?"
+}
+
+@test "--help ends with status 0" {
+	each_program help_ends
+}
+
+refuses() {
+	local status=0
+	"$1" --no-such-option </dev/null >out 2>err || status=$?
+	[ $status -eq 100 ] || echo "$1 --no-such-option: exit status $status"
+	[ ! -s out ] || echo "$1 --no-such-option: prints on standard output"
+	grep -q no-such-option err || echo "$1 --no-such-option: does not name it"
+}
+
+@test "an unknown option is named and ends with status 100" {
+	each_program refuses
+}
+
+common_reach_page() {
+	grep -q '^\.Xr push 7' "$(page "$1")" || echo "$1: the page does not refer to push(7)"
+}
+
+@test "every page refers to push(7)" {
+	each_program common_reach_page
+}
+
+# The order of style: what is there stands in this order.
+sections_in_order() {
+	awk -v name="$1" '
+	BEGIN {
+		n = split("NAME|SYNOPSIS|DESCRIPTION|RECORD MEMBERS|ENVIRONMENT|FILES|EXIT STATUS|" \
+			"EXAMPLES|DIAGNOSTICS|SEE ALSO|STANDARDS|CAVEATS", order, "|")
+		for (i = 1; i <= n; i++)
+			place[order[i]] = i
+	}
+	/^\.Sh / {
+		s = substr($0, 5)
+		gsub(/"/, "", s)
+		if (!(s in place))
+			print name ": section " s " is not one of the known ones"
+		else if (place[s] < last)
+			print name ": section " s " stands too late"
+		else
+			last = place[s]
+		has[s] = 1
+	}
+	END {
+		n = split("NAME|SYNOPSIS|DESCRIPTION|EXIT STATUS|EXAMPLES|SEE ALSO", must, "|")
+		for (i = 1; i <= n; i++)
+			if (!(must[i] in has))
+				print name ": no section " must[i]
+	}' "$(page "$1")"
+}
+
+@test "pages have their sections in the usual order" {
+	each_program sections_in_order
+}
+
+@test "every page has a program" {
+	local page name
+	for page in "$ROOT"/man/push-*.1; do
+		name=${page##*/}
+		[ -x "$PUSH_BIN/${name%.1}" ] || [ -x "$ROOT/scripts/${name%.1}" ] ||
+			{ echo "$name: no such program" && return 1; }
+	done
+}
+
+# Names in the table of reasons, one a line.
+reasons() {
+	sed -n 's/^[[:space:]]*\[REASON_[A-Z_]*\] = *{ *"\([a-z][a-z-]*\)".*/\1/p' \
+		"$ROOT/lib/record/outcome.c"
+}
+
+@test "push-record(5) has every reason of the table" {
+	[ -e "$ROOT/lib/record/outcome.c" ] || skip "no table yet"
+	local reason missing=''
+	[ "$(reasons | wc -l)" -gt 20 ]
+	for reason in $(reasons); do
+		sed 's/\\-/-/g' "$ROOT/man/push-record.5" | grep -qE "(^|[ \"])$reason(\$|[ \",.])" ||
+			missing+=" $reason"
+	done
+	echo "not in push-record(5):$missing"
+	[ -z "$missing" ]
+}
