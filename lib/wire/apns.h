@@ -1,0 +1,69 @@
+/*
+ * APNs: from a record to a request, from an answer to its meaning, and the
+ * provider token.
+ *
+ * Pure protocol: no connection and no clock; time comes in as an argument.
+ * push-apns(1) tells how the members of a message map to Apple's.
+ */
+#ifndef PUSH_WIRE_APNS_H
+#define PUSH_WIRE_APNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "record/outcome.h"
+#include "record/record.h"
+#include "wire/answer.h"
+#include "wire/jwt.h"
+#include "wire/request.h"
+
+enum {
+	APNS_PAYLOAD_MAX_BYTES = 4096,
+	APNS_PAYLOAD_MAX_VOIP_BYTES = 5120, /* also for broadcasts */
+	APNS_COLLAPSE_ID_MAX_BYTES = 64,
+	APNS_GRID_S = 30 * 60,  /* provider tokens are issued on this grid */
+	APNS_GRID_SHIFT_S = 60, /* a slot begins this late, so that a clock that
+	                           is ahead issues no token in the future */
+};
+
+/*
+ * Builds the request for a record with an iOS `device' or a `channel'.
+ * `topic' is the app's bundle id; a message may only name it or names below it
+ * ("<topic>.voip").  REASON_NONE, or REASON_BAD_TARGET, REASON_BAD_MESSAGE,
+ * REASON_PAYLOAD_TOO_LARGE with *why (may be NULL) set to a literal phrase
+ * that tells what is wrong.  `req' is reset first.
+ */
+enum reason apns_build(const struct record *r, struct span topic,
+	struct request *req, const char **why) MUST_CHECK;
+
+/*
+ * What an answer means.  `status' is the HTTP status; `body' may be empty, cut
+ * or anything else; `retry_after' is that header's value or absent.
+ */
+struct answer apns_classify(int status, struct span body,
+	struct span retry_after, int64_t now_unix_ms);
+
+/* The row of a reason told without a status, as in the debug data of GOAWAY
+ * ({"reason":"..."}); the row "other" when it is none of ours. */
+const struct answer_row *apns_goaway_row(struct span debug_data);
+
+/* --- provider token --- */
+
+/* When the token that is valid at this time was issued: seconds, a multiple of
+ * APNS_GRID_S.  Its age is APNS_GRID_SHIFT_S to APNS_GRID_S + that. */
+int64_t apns_token_issued_s(int64_t now_unix_ms);
+
+/*
+ * Appends the provider token for the slot of `now_unix_ms' (without
+ * "bearer "): the same claims from every worker; see jwt_sign() for the
+ * signature.  `key' is an ES256 private key.
+ */
+int apns_token(const struct jwt_key *key, struct span key_id,
+	struct span team_id, int64_t now_unix_ms, struct buf *out,
+	struct err *err) MUST_CHECK;
+
+#endif

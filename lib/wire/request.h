@@ -1,0 +1,55 @@
+/*
+ * One HTTP request to a vendor, ready to be sent: path, headers, body.
+ *
+ * Built by apns_build() and fcm_build(), sent by the engine, which adds what
+ * belongs to the connection and not to the record (:method POST, :scheme,
+ * :authority, authorization).  A request can be reset and used again.
+ */
+#ifndef PUSH_WIRE_REQUEST_H
+#define PUSH_WIRE_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/span.h"
+
+enum {
+	REQUEST_HEADERS_MAX = 10,
+	REQUEST_PATH_MAX_BYTES = 2048,
+	REQUEST_BODY_MAX_BYTES = 64 * 1024,
+};
+
+struct request_header {
+	const char *name; /* a literal, lower case */
+	size_t at;        /* place of the value in `text' */
+	size_t len;
+	bool is_unindexed; /* differs from request to request: to be sent
+	                      as a literal, kept out of the HPACK table */
+};
+
+struct request {
+	struct buf path; /* differs by request too: never to be indexed */
+	struct buf body; /* JSON, not compressed */
+	struct buf text; /* the headers' values */
+	struct request_header headers[REQUEST_HEADERS_MAX];
+	size_t header_count;
+};
+
+void request_init(struct request *req);
+void request_release(struct request *req);
+
+/* Empties it, keeps the memory. */
+void request_reset(struct request *req);
+
+/* Adds a header; the value is copied. */
+void request_header(struct request *req, const char *name, struct span value,
+	bool is_unindexed);
+
+/* Value of the `index'th header; lives until the request is changed. */
+struct span request_value(const struct request *req, size_t index);
+
+/* The same by name; { NULL, 0 } when there is none. */
+struct span request_find(const struct request *req, const char *name);
+
+#endif
