@@ -79,7 +79,7 @@ LINK    = $(CC) $(EXTRA) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ 
 
 # --- rules -------------------------------------------------------------------
 
-all: $(STAGES:%=$(BIN)/%) $(if $(MOCK_SRC),$(BIN)/push-mock) ## build every program
+all: $(BUILD)/libpush.a $(STAGES:%=$(BIN)/%) $(if $(MOCK_SRC),$(BIN)/push-mock) ## build every program
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-10s %s\n", $$1, $$2 }' Makefile

@@ -8,6 +8,9 @@
 
 /* Puts the formatted text and the system's reason into `dst'; cuts what is too
  * long, which for a message is better than no message. */
+static void format(char *dst, size_t size, int errnum, const char *fmt,
+	va_list args) PRINTF_LIKE(4, 0);
+
 static void format(
 	char *dst, size_t size, int errnum, const char *fmt, va_list args)
 {
