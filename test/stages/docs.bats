@@ -175,17 +175,11 @@ sections_in_order() {
 	done
 }
 
-# Names in the table of reasons, one a line.
-reasons() {
-	sed -n 's/^[[:space:]]*\[REASON_[A-Z_]*\] = *{ *"\([a-z][a-z-]*\)".*/\1/p' \
-		"$ROOT/lib/record/outcome.c"
-}
-
 @test "push-record(5) has every reason of the table" {
 	[ -e "$ROOT/lib/record/outcome.c" ] || skip "no table yet"
 	local reason missing=''
-	[ "$(reasons | wc -l)" -gt 20 ]
-	for reason in $(reasons); do
+	[ "$("$ROOT/scripts/reasons" | wc -l)" -gt 20 ]
+	for reason in $("$ROOT/scripts/reasons"); do
 		sed 's/\\-/-/g' "$ROOT/man/push-record.5" | grep -qE "(^|[ \"])$reason(\$|[ \",.])" ||
 			missing+=" $reason"
 	done
