@@ -1,0 +1,415 @@
+/*
+ * The rules, which of them match a record, and the sliding window under a key.
+ *
+ * A window is a string of 12-byte entries, oldest first: 4 bytes Unix seconds
+ * (big endian) and 8 bytes of the uid's digest, whose lowest bit is replaced by
+ * "kept": delivered, not to be given back.  fatigue.lua in lib/store does the
+ * same inside Redis.
+ */
+#include "policy/fatigue.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+
+enum {
+	ENTRY_TIME_BYTES = 4,
+	ENTRY_UID_BYTES = 8,
+	ENTRY_BYTES = ENTRY_TIME_BYTES + ENTRY_UID_BYTES,
+	ENTRY_KEPT = 1, /* in the last byte */
+	NAME_MAX_BYTES = 1024,
+};
+
+struct fatigue_rules {
+	struct fatigue_rule rules[FATIGUE_RULES_MAX];
+	size_t count;
+	char **exempt; /* owned, and its texts */
+	size_t exempt_count;
+};
+
+/* --- rules --- */
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* The same key would be counted by both, each with its own limit. */
+static bool is_same_count(
+	const struct fatigue_rule *a, const struct fatigue_rule *b)
+{
+	return is_same_text(a->app, b->app) &&
+	       is_same_text(a->category, b->category) &&
+	       a->has_priority == b->has_priority &&
+	       a->priority == b->priority && a->window_ms == b->window_ms;
+}
+
+static char *rule_name_take(const struct fatigue_rule *rule, const char *window)
+{
+	struct buf b;
+	char *name;
+
+	buf_init(&b, NAME_MAX_BYTES);
+	if (rule->app != NULL) {
+		buf_fmt(&b, "%s ", rule->app);
+	}
+	if (rule->category != NULL) {
+		buf_fmt(&b, "%s ", rule->category);
+	}
+	if (rule->has_priority) {
+		buf_fmt(&b, "%s ", priority_name(rule->priority));
+	}
+	buf_fmt(&b, "%" PRId64 " per %s", rule->limit, window);
+	name = mem_dup(buf_string(&b), b.len);
+	buf_release(&b);
+	return name;
+}
+
+/* Takes over the texts of `rule', also when it fails. */
+static int rule_put(struct fatigue_rules *rules, struct fatigue_rule rule,
+	const char *window, struct err *err)
+{
+	struct fatigue_rule *place = rules->rules + rules->count;
+
+	if (rules->count == FATIGUE_RULES_MAX) {
+		mem_free(rule.app);
+		mem_free(rule.category);
+		return err_usage(err, 0, "more than %d fatigue rules",
+			FATIGUE_RULES_MAX);
+	}
+	*place = rule;
+	rules->count++; /* the list frees it from here on */
+	if (rule.limit < 1 || rule.limit > FATIGUE_LIMIT_MAX) {
+		return err_usage(
+			err, 0, "limit is not from 1 to %d", FATIGUE_LIMIT_MAX);
+	}
+	if (num_parse_duration(window, &place->window_ms) != 0 ||
+		place->window_ms < FATIGUE_WINDOW_MIN_MS) {
+		return err_usage(err, 0,
+			"'%s' is not a duration of at least 1s", window);
+	}
+	for (size_t i = 0; i + 1 < rules->count; i++) {
+		if (is_same_count(rules->rules + i, place)) {
+			return err_usage(err, 0,
+				"two rules for the same records and window: "
+				"'%s'",
+				rules->rules[i].name);
+		}
+	}
+	place->name = rule_name_take(place, window);
+	return 0;
+}
+
+static char *text_take(const struct json *v)
+{
+	struct span s = json_text(v);
+
+	return s.ptr == NULL ? NULL : mem_dup(s.ptr, s.len);
+}
+
+static int rule_parse(
+	struct fatigue_rules *rules, const struct json *v, struct err *err)
+{
+	struct fatigue_rule rule = { .limit = 0 };
+	struct span window = json_text(json_get(v, "per"));
+	struct span priority = json_text(json_get(v, "priority"));
+
+	if (json_int(json_get(v, "limit"), &rule.limit) != 0) {
+		return err_usage(err, 0, "'limit' is missing or no number");
+	}
+	if (window.ptr == NULL) {
+		return err_usage(err, 0, "'per' is missing or no text");
+	}
+	for (int p = 0; priority.ptr != NULL && p < PRIORITY_COUNT; p++) {
+		if (span_is(priority, priority_name((enum priority)p))) {
+			rule.has_priority = true;
+			rule.priority = (enum priority)p;
+		}
+	}
+	if (priority.ptr != NULL && !rule.has_priority) {
+		return err_usage(
+			err, 0, "'priority' is not high, normal or low");
+	}
+	rule.app = text_take(json_get(v, "app"));
+	rule.category = text_take(json_get(v, "category"));
+	return rule_put(rules, rule, window.ptr, err);
+}
+
+static void exempt_parse(struct fatigue_rules *rules, const struct json *list)
+{
+	struct json_iter it = json_iter(list);
+	const struct json *v;
+
+	rules->exempt = mem_array(json_count(list) + 1, sizeof(char *));
+	while ((v = json_next(&it)) != NULL) {
+		char *name = text_take(v);
+
+		if (name != NULL) {
+			rules->exempt[rules->exempt_count++] = name;
+		}
+	}
+}
+
+int fatigue_rules_new(
+	struct fatigue_rules **out, const struct conf *conf, struct err *err)
+{
+	struct fatigue_rules *rules = mem_array(1, sizeof(*rules));
+	const struct json *list =
+		conf == NULL ? NULL : conf_at(conf, "fatigue.rules");
+
+	for (size_t i = 0; i < json_count(list); i++) {
+		if (rule_parse(rules, json_at(list, i), err) != 0) {
+			fatigue_rules_free(rules);
+			return err_prefix(err, "fatigue.rules[%zu]", i);
+		}
+	}
+	exempt_parse(
+		rules, conf == NULL ? NULL : conf_at(conf, "fatigue.exempt"));
+	*out = rules;
+	return 0;
+}
+
+void fatigue_rules_free(struct fatigue_rules *rules)
+{
+	if (rules == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < rules->count; i++) {
+		mem_free(rules->rules[i].app);
+		mem_free(rules->rules[i].category);
+		mem_free(rules->rules[i].name);
+	}
+	for (size_t i = 0; i < rules->exempt_count; i++) {
+		mem_free(rules->exempt[i]);
+	}
+	mem_free(rules->exempt);
+	mem_free(rules);
+}
+
+size_t fatigue_rules_count(const struct fatigue_rules *rules)
+{
+	return rules->count;
+}
+
+int fatigue_rules_add(struct fatigue_rules *rules, int64_t limit,
+	const char *window, struct err *err)
+{
+	return rule_put(
+		rules, (struct fatigue_rule){ .limit = limit }, window, err);
+}
+
+/* --- asking and judging --- */
+
+static bool is_exempt(const struct fatigue_rules *rules, const struct record *r)
+{
+	for (size_t i = 0; i < rules->exempt_count; i++) {
+		if (span_is(r->category, rules->exempt[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_match(const struct fatigue_rule *rule, const struct record *r)
+{
+	return (rule->app == NULL || span_is(r->app, rule->app)) &&
+	       (rule->category == NULL ||
+		       span_is(r->category, rule->category)) &&
+	       (!rule->has_priority || rule->priority == r->priority);
+}
+
+/* What tells rules apart, and not the limit: raising it keeps the counts. */
+static struct digest rule_key(
+	const struct fatigue_rule *rule, const struct record *r)
+{
+	char tail[64];
+	struct digest_part parts[5] = {
+		{ "fatigue", strlen("fatigue") },
+		{ r->app.ptr, r->app.len },
+		{ r->user.ptr, r->user.len },
+		{ rule->category,
+			rule->category == NULL ? 0 : strlen(rule->category) },
+		{ tail, 0 },
+	};
+
+	if (fmt_into(tail, sizeof(tail), "%d %d %d %" PRId64, rule->app != NULL,
+		    rule->category != NULL,
+		    rule->has_priority ? (int)rule->priority : -1,
+		    rule->window_ms) != 0) {
+		BUG("rule key longer than its numbers can be");
+	}
+	parts[4].len = strlen(tail);
+
+	return digest_of_parts(parts, 5);
+}
+
+size_t fatigue_ask(const struct fatigue_rules *rules, const struct record *r,
+	enum store_verb verb, struct store_asks *asks)
+{
+	struct store_ask ask = {
+		.verb = verb,
+		.uid = digest_of(r->uid.ptr, r->uid.len),
+		.now_unix_ms = r->now_unix_us / 1000,
+	};
+	size_t count = 0;
+
+	if (r->user.ptr == NULL || is_exempt(rules, r)) {
+		return 0;
+	}
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct fatigue_rule *rule = rules->rules + i;
+
+		if (is_match(rule, r)) {
+			ask.key = rule_key(rule, r);
+			ask.window_ms = rule->window_ms;
+			ask.limit = rule->limit;
+			(void)store_asks_add(asks, &ask);
+			count++;
+		}
+	}
+	return count;
+}
+
+const struct fatigue_rule *fatigue_judge(const struct fatigue_rules *rules,
+	const struct record *r, const struct store_ask *asks, size_t count)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; at < count && i < rules->count; i++) {
+		if (!is_match(rules->rules + i, r)) {
+			continue;
+		}
+		if (asks[at++].answer == STORE_OVER) {
+			return rules->rules + i;
+		}
+	}
+	return NULL;
+}
+
+/* --- the window --- */
+
+static uint32_t seconds_of(int64_t unix_ms)
+{
+	return unix_ms < 0 ? 0 : (uint32_t)(unix_ms / 1000);
+}
+
+static uint32_t entry_time(const char *entry)
+{
+	const unsigned char *p = (const unsigned char *)entry;
+
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	       (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Drops what has left the window at the old end; true when something has. */
+static bool window_prune(struct buf *b, const struct store_ask *ask)
+{
+	uint32_t now_s = seconds_of(ask->now_unix_ms);
+	int64_t window_s = (ask->window_ms + 999) / 1000;
+	size_t gone = 0;
+
+	while (gone + ENTRY_BYTES <= b->len &&
+		entry_time(b->data + gone) + window_s <= now_s) {
+		gone += ENTRY_BYTES;
+	}
+	buf_consume(b, gone);
+	return gone > 0;
+}
+
+/* The entry of this uid, or NULL. */
+static char *window_find(struct buf *b, const struct store_ask *ask)
+{
+	const unsigned char *uid = ask->uid.bytes;
+
+	for (size_t at = 0; at + ENTRY_BYTES <= b->len; at += ENTRY_BYTES) {
+		char *entry = b->data + at + ENTRY_TIME_BYTES;
+
+		if (memcmp(entry, uid, ENTRY_UID_BYTES - 1) == 0 &&
+			(((unsigned char)entry[ENTRY_UID_BYTES - 1] ^
+				 uid[ENTRY_UID_BYTES - 1]) &
+				~ENTRY_KEPT & 0xff) == 0) {
+			return b->data + at;
+		}
+	}
+	return NULL;
+}
+
+static void window_add(
+	struct store_cell *cell, const struct store_ask *ask, bool is_kept)
+{
+	uint32_t now_s = seconds_of(ask->now_unix_ms);
+	unsigned last = ask->uid.bytes[ENTRY_UID_BYTES - 1];
+
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		buf_putc(&cell->bytes, (char)(now_s >> shift & 0xff));
+	}
+	buf_put(&cell->bytes, ask->uid.bytes, ENTRY_UID_BYTES - 1);
+	last = (last & ~(unsigned)ENTRY_KEPT) | (is_kept ? ENTRY_KEPT : 0);
+	buf_putc(&cell->bytes, (char)last);
+	cell->expires_unix_ms = ask->now_unix_ms + ask->window_ms;
+	cell->is_changed = true;
+}
+
+static enum store_answer window_take(
+	const struct store_ask *ask, struct store_cell *cell)
+{
+	if (window_find(&cell->bytes, ask) != NULL) {
+		return STORE_MINE;
+	}
+	if (cell->bytes.len / ENTRY_BYTES >= (size_t)ask->limit) {
+		return STORE_OVER;
+	}
+	window_add(cell, ask, false);
+	return STORE_FREE;
+}
+
+static void window_keep(const struct store_ask *ask, struct store_cell *cell)
+{
+	char *entry = window_find(&cell->bytes, ask);
+
+	if (entry == NULL) {
+		window_add(cell, ask, true);
+	} else if ((entry[ENTRY_BYTES - 1] & ENTRY_KEPT) == 0) {
+		entry[ENTRY_BYTES - 1] |= ENTRY_KEPT;
+		cell->is_changed = true;
+	}
+}
+
+static void window_release(const struct store_ask *ask, struct store_cell *cell)
+{
+	char *entry = window_find(&cell->bytes, ask);
+	char *end = cell->bytes.data + cell->bytes.len;
+
+	if (entry != NULL && (entry[ENTRY_BYTES - 1] & ENTRY_KEPT) == 0) {
+		memmove(entry, entry + ENTRY_BYTES,
+			(size_t)(end - entry) - ENTRY_BYTES);
+		buf_cut(&cell->bytes, cell->bytes.len - ENTRY_BYTES);
+		cell->is_changed = true;
+	}
+}
+
+enum store_answer fatigue_apply(
+	const struct store_ask *ask, struct store_cell *cell)
+{
+	if (window_prune(&cell->bytes, ask)) {
+		cell->is_changed = true;
+	}
+	switch (ask->verb) {
+	case STORE_FATIGUE_TAKE:
+		return window_take(ask, cell);
+	case STORE_FATIGUE_KEEP:
+		window_keep(ask, cell);
+		return STORE_OK;
+	case STORE_FATIGUE_RELEASE:
+		window_release(ask, cell);
+		return STORE_OK;
+	case STORE_DEDUPE_RESERVE:
+	case STORE_DEDUPE_EXTEND:
+	case STORE_DEDUPE_DONE:
+	case STORE_DEDUPE_RELEASE:
+		break;
+	}
+	BUG("not a verb of fatigue: %d", (int)ask->verb);
+}
