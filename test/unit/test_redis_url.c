@@ -1,0 +1,136 @@
+/* lib/net/redis_url: what an URL says, and what is refused. */
+#include "net/redis_url.h"
+
+#include "test.h"
+
+static void accept_url(struct redis_url *u, const char *url)
+{
+	struct err err = { 0 };
+
+	if (redis_url_parse(u, url, &err) != 0) {
+		printf("%s: %s\n", url, err.text);
+		CHECK(0);
+	}
+}
+
+static bool is(const char *a, const char *b)
+{
+	return a != NULL && strcmp(a, b) == 0;
+}
+
+static void host_alone_has_defaults(void)
+{
+	struct redis_url u;
+
+	accept_url(&u, "redis://cache.example");
+	CHECK(is(u.host, "cache.example"));
+	CHECK(u.port == 6379);
+	CHECK(u.db == 0);
+	CHECK(u.user == NULL && u.password == NULL && u.path == NULL);
+	CHECK(is(u.name, "redis://cache.example:6379"));
+	redis_url_release(&u);
+}
+
+static void every_part_is_read(void)
+{
+	struct redis_url u;
+
+	accept_url(&u, "redis://push:p%40ss%2Fw@rd@h:7000/3");
+	CHECK(is(u.user, "push"));
+	CHECK(is(u.password, "p@ss/w@rd"));
+	CHECK(is(u.host, "h"));
+	CHECK(u.port == 7000);
+	CHECK(u.db == 3);
+	CHECK(strstr(u.name, "ss") == NULL);
+	redis_url_release(&u);
+
+	accept_url(&u, "redis://:secret@h/");
+	CHECK(u.user == NULL);
+	CHECK(is(u.password, "secret"));
+	redis_url_release(&u);
+}
+
+static void addresses_of_version_6_stand_in_brackets(void)
+{
+	struct redis_url u;
+
+	accept_url(&u, "redis://[::1]:6380/1");
+	CHECK(is(u.host, "::1"));
+	CHECK(u.port == 6380);
+	CHECK(is(u.name, "redis://[::1]:6380"));
+	redis_url_release(&u);
+	accept_url(&u, "redis://[fe80::1]");
+	CHECK(u.port == 6379);
+	redis_url_release(&u);
+}
+
+static void socket_path_takes_settings(void)
+{
+	struct redis_url u;
+
+	accept_url(
+		&u, "unix:///run/a%20b.sock?db=2&user=w&password_file=/k/p@w");
+	CHECK(is(u.path, "/run/a b.sock"));
+	CHECK(u.db == 2);
+	CHECK(is(u.user, "w"));
+	CHECK(is(u.password_file, "/k/p@w"));
+	CHECK(u.host == NULL);
+	redis_url_release(&u);
+	accept_url(&u, "redis://h?password_file=/k/a@b");
+	CHECK(is(u.host, "h"));
+	CHECK(is(u.password_file, "/k/a@b"));
+	redis_url_release(&u);
+}
+
+static void wrong_urls_are_usage_failures_without_secrets(void)
+{
+	static const char *const wrong[] = {
+		"",
+		"localhost",
+		"http://h",
+		"redis://",
+		"redis://:secret@",
+		"redis://h:0",
+		"redis://h:65536",
+		"redis://h:x",
+		"redis://h/x",
+		"redis://h/-1",
+		"redis://u:%secret@h",
+		"redis://u:secret%2@h",
+		"redis://u:secret%00@h",
+		"redis://[::1",
+		"redis://[::1]x",
+		"redis://h?db",
+		"redis://h?tls=1",
+		"unix://relative/secret",
+		"unix://",
+		"rediss://u:secret@h",
+		"redis+sentinel://u:secret@h/m",
+		"redis+cluster://h",
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		struct redis_url u;
+		struct err err = { 0 };
+
+		printf("%s\n", wrong[i]);
+		CHECK(redis_url_parse(&u, wrong[i], &err) == -1);
+		CHECK(err.is_usage);
+		CHECK(strstr(err.text, "secret") == NULL);
+		CHECK(u.host == NULL && u.password == NULL);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		TEST(host_alone_has_defaults),
+		TEST(every_part_is_read),
+		TEST(addresses_of_version_6_stand_in_brackets),
+		TEST(socket_path_takes_settings),
+		TEST(wrong_urls_are_usage_failures_without_secrets),
+		TEST_END,
+	};
+
+	return test_main(tests, argc, argv);
+}
