@@ -41,6 +41,21 @@ struct json_doc *json_parse(
 void json_free(struct json_doc *doc); /* accepts NULL */
 const struct json *json_root(const struct json_doc *doc);
 
+/*
+ * Parses a line in memory that is used again for the next one: `text' has room
+ * for JSON_PADDING_BYTES behind `len', its strings are unescaped where they
+ * stand and values point into it.  NULL when it is not one JSON value.  The
+ * arena is owned by the caller ({ 0 } at first, mem_free(a->mem) at last) and
+ * holds one document at a time.
+ */
+enum { JSON_PADDING_BYTES = 4 };
+struct json_arena {
+	void *mem;
+	size_t cap;
+};
+const struct json *json_parse_in_place(
+	struct json_arena *a, char *text, size_t len);
+
 enum json_type json_type(const struct json *v);
 const char *json_type_name(enum json_type type);
 

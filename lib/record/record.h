@@ -140,6 +140,9 @@ const char *platform_name(enum platform platform);
 struct record_pool *record_pool_new(size_t max_bytes, const char *uid_seed);
 void record_pool_free(struct record_pool *pool); /* accepts NULL */
 
+/* The longest line to expect: a task of the maximum and what stages add. */
+size_t record_line_max_bytes(const struct record_pool *pool);
+
 /*
  * Reads one line (no newline).  Never fails: what is not a task or a record
  * comes out decided as malformed, too-large or bad-member, with its raw bytes

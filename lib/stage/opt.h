@@ -61,6 +61,13 @@ struct opt {
 	{ NULL, 0, OPT_TYPE_END, NULL, NULL, NULL, 0, 0, NULL }
 /* clang-format on */
 
+/* Which targets the command line has set. */
+enum { OPT_SEEN_MAX = 64 };
+struct opt_seen {
+	size_t count;
+	const void *targets[OPT_SEEN_MAX];
+};
+
 /* What a program is called and does, for --help and messages. */
 struct opt_program {
 	const char *name;
@@ -68,6 +75,7 @@ struct opt_program {
 	const char *operands; /* as shown behind the options, or NULL */
 	const struct opt *own;
 	const struct opt *common; /* or NULL */
+	struct opt_seen *seen;    /* filled by opt_parse(); NULL: not wanted */
 };
 
 /*

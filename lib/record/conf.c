@@ -1,0 +1,414 @@
+/*
+ * Loading push.conf, and the table of everything it may hold.
+ */
+#include "record/conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+
+enum { CONF_MAX_BYTES = 4 * 1024 * 1024, PATH_BYTES = 256 };
+
+struct conf {
+	struct json_doc *doc; /* owned; NULL: empty */
+	char *folder;         /* owned; of the file, with its slash, or "" */
+};
+
+/*
+ * Types: text, int, bool, duration, any, object, map (any names), list (of
+ * what the row path[] says), or words joined by | for a choice.
+ */
+/* clang-format off */
+static const struct conf_row table[] = {
+	{ "", "object", "the whole file" },
+	{ "redis", "text", "Redis of the queues and of every store that names none" },
+	{ "queues", "list", "queues in order of priority, the first one first" },
+	{ "queues[]", "text", "name of a list" },
+	{ "worker", "text", "name of this worker; unique among those that run" },
+	{ "counters", "text", "Unix socket of the collector" },
+
+	{ "apps", "map", "the apps that may send" },
+	{ "apps.*", "object", "one app" },
+	{ "apps.*.auth", "required|optional|off", "must its tasks be signed" },
+	{ "apps.*.keys", "map", "keys that sign its tasks, by key id" },
+	{ "apps.*.keys.*", "object", "one key" },
+	{ "apps.*.keys.*.alg", "HS256|ES256", "its algorithm" },
+	{ "apps.*.keys.*.secret_file", "text", "HS256: file that holds the secret" },
+	{ "apps.*.keys.*.public_key_file", "text", "ES256: PEM file of the public key" },
+	{ "apps.*.apns", "object", "credentials for Apple" },
+	{ "apps.*.apns.key_file", "text", "the .p8 signing key" },
+	{ "apps.*.apns.key_id", "text", "its ten-character id" },
+	{ "apps.*.apns.team_id", "text", "the developer team" },
+	{ "apps.*.apns.topic", "text", "the bundle id" },
+	{ "apps.*.apns.environment", "production|sandbox", "where tokens without one belong" },
+	{ "apps.*.fcm", "object", "credentials for Google" },
+	{ "apps.*.fcm.service_account_file", "text", "the service account's JSON key" },
+
+	{ "pop", "object", "push-pop" },
+	{ "pop.window", "int", "records claimed and not settled, at most" },
+	{ "pop.batch", "int", "tasks claimed at once, at most" },
+	{ "pop.lease", "duration", "how long a claim holds" },
+	{ "pop.attempts", "int", "deliveries of one task before it is a dead letter" },
+
+	{ "auth", "object", "push-auth" },
+	{ "auth.max_age", "duration", "how old a signature may be" },
+	{ "auth.skew", "duration", "how far clocks may differ" },
+
+	{ "risk", "object", "push-risk" },
+	{ "risk.stopped_campaigns", "list", "campaigns whose kill switch is on" },
+	{ "risk.stopped_campaigns[]", "text", "campaign" },
+	{ "risk.blocked_users", "list", "users who get nothing" },
+	{ "risk.blocked_users[]", "text", "user" },
+	{ "risk.blocked_words", "list", "patterns (PCRE2) that stop a text" },
+	{ "risk.blocked_words[]", "text", "pattern" },
+
+	{ "lookup", "object", "push-lookup" },
+	{ "lookup.store", "text", "where devices are kept" },
+
+	{ "dedupe", "object", "push-dedupe" },
+	{ "dedupe.store", "text", "where reservations are kept" },
+	{ "dedupe.window", "duration", "how long a key is held" },
+
+	{ "fatigue", "object", "push-fatigue" },
+	{ "fatigue.store", "text", "where counts are kept" },
+	{ "fatigue.rules", "list", "caps; all that match must allow" },
+	{ "fatigue.rules[]", "object", "one cap" },
+	{ "fatigue.rules[].app", "text", "only this app" },
+	{ "fatigue.rules[].category", "text", "only this category" },
+	{ "fatigue.rules[].priority", "high|normal|low", "only this priority" },
+	{ "fatigue.rules[].limit", "int", "notifications a user may have" },
+	{ "fatigue.rules[].per", "duration", "in a sliding window of this length" },
+	{ "fatigue.exempt", "list", "categories that always pass" },
+	{ "fatigue.exempt[]", "text", "category" },
+
+	{ "apns", "object", "push-apns" },
+	{ "apns.production", "text", "URL of the production service" },
+	{ "apns.sandbox", "text", "URL of the sandbox service" },
+	{ "apns.connections", "int", "connections a credential may open" },
+	{ "apns.window", "int", "notifications in flight, at most" },
+	{ "apns.timeout", "duration", "how long an answer may take" },
+	{ "apns.ca_file", "text", "certificates to trust instead of the system's" },
+
+	{ "fcm", "object", "push-fcm" },
+	{ "fcm.url", "text", "URL of the service" },
+	{ "fcm.token_url", "text", "URL of the token endpoint instead of the service account's" },
+	{ "fcm.connections", "int", "connections a credential may open" },
+	{ "fcm.window", "int", "notifications in flight, at most" },
+	{ "fcm.timeout", "duration", "how long an answer may take" },
+	{ "fcm.ca_file", "text", "certificates to trust instead of the system's" },
+
+	{ "ack", "object", "push-ack" },
+	{ "ack.results", "text", "file that gets every finished record" },
+	{ "ack.attempts", "int", "attempts before a retry becomes a dead letter" },
+
+	{ "stats", "object", "push-stats" },
+	{ "stats.listen", "text", "address and port of the HTTP server" },
+
+	{ "run", "object", "push-run" },
+	{ "run.chain", "list", "programs of the chain, in order" },
+	{ "run.chain[]", "any", "name of a program, or an object" },
+	{ "run.drain", "duration", "how long a chain may take to finish" },
+	{ NULL, NULL, NULL },
+};
+/* clang-format on */
+
+const struct conf_row *conf_table(void)
+{
+	return table;
+}
+
+static const struct conf_row *row_of(const char *path)
+{
+	for (const struct conf_row *row = table; row->path != NULL; row++) {
+		if (strcmp(row->path, path) == 0) {
+			return row;
+		}
+	}
+	return NULL;
+}
+
+/* --- checking -------------------------------------------------------------- */
+
+/* How many letters differ, for names up to 40 letters; else a lot. */
+static size_t distance(struct span a, struct span b)
+{
+	size_t row[41];
+
+	if (a.len > 40 || b.len > 40) {
+		return 99;
+	}
+	for (size_t j = 0; j <= b.len; j++) {
+		row[j] = j;
+	}
+	for (size_t i = 1; i <= a.len; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b.len; j++) {
+			size_t change = diagonal +
+					(a.ptr[i - 1] != b.ptr[j - 1] ? 1 : 0);
+			size_t other =
+				(row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+			diagonal = row[j];
+			row[j] = change < other ? change : other;
+		}
+	}
+	return row[b.len];
+}
+
+/* The known member of the object at `path' whose name is nearest. */
+static struct span nearest(const char *path, struct span name)
+{
+	struct span best = { NULL, 0 };
+	size_t least = 4;
+	size_t len = strlen(path);
+
+	for (const struct conf_row *row = table; row->path != NULL; row++) {
+		struct span known = span_of(row->path);
+
+		if (known.len <= len || strncmp(row->path, path, len) != 0) {
+			continue;
+		}
+		if (len > 0) {
+			if (known.ptr[len] != '.') {
+				continue;
+			}
+			known = span_of(row->path + len + 1);
+		}
+		if (memchr(known.ptr, '.', known.len) == NULL &&
+			memchr(known.ptr, '[', known.len) == NULL &&
+			distance(name, known) < least) {
+			least = distance(name, known);
+			best = known;
+		}
+	}
+	return best;
+}
+
+static bool is_choice(const char *choices, struct span text)
+{
+	while (*choices != '\0') {
+		size_t len = strcspn(choices, "|");
+
+		if (text.len == len && memcmp(text.ptr, choices, len) == 0) {
+			return true;
+		}
+		choices += len + (choices[len] == '|' ? 1 : 0);
+	}
+	return false;
+}
+
+/* What was wanted, or NULL when the value fits the row. */
+static const char *misfit(const struct conf_row *row, const struct json *v)
+{
+	enum json_type type = json_type(v);
+	int64_t n;
+
+	if (strcmp(row->type, "any") == 0) {
+		return NULL;
+	}
+	if (strcmp(row->type, "object") == 0 || strcmp(row->type, "map") == 0) {
+		return type == JSON_OBJECT ? NULL : "an object";
+	}
+	if (strcmp(row->type, "list") == 0) {
+		return type == JSON_ARRAY ? NULL : "a list";
+	}
+	if (strcmp(row->type, "text") == 0) {
+		return type == JSON_TEXT && json_text(v).len > 0 ? NULL
+								 : "a text";
+	}
+	if (strcmp(row->type, "int") == 0) {
+		return json_int(v, &n) == 0 && n >= 0 ? NULL : "a whole number";
+	}
+	if (strcmp(row->type, "duration") == 0) {
+		return type == JSON_TEXT && num_parse_duration(
+						    json_text(v).ptr, &n) == 0
+			       ? NULL
+			       : "a duration such as \"30s\"";
+	}
+	return type == JSON_TEXT && is_choice(row->type, json_text(v))
+		       ? NULL
+		       : row->type;
+}
+
+struct place {
+	char pattern[PATH_BYTES]; /* as the table has it */
+	char shown[PATH_BYTES];   /* as the file has it */
+};
+
+/* The place of a member or element below `p'; false: the table has none. */
+static int below(
+	const struct place *p, const struct json_iter *it, struct place *child)
+{
+	const char *dot = p->pattern[0] == '\0' ? "" : ".";
+	bool is_map = strcmp(row_of(p->pattern)->type, "map") == 0;
+
+	if (!it->is_object) {
+		return fmt_into(
+			       child->pattern, PATH_BYTES, "%s[]", p->pattern) |
+		       fmt_into(child->shown, PATH_BYTES, "%s[]", p->shown);
+	}
+	if (fmt_into(child->shown, PATH_BYTES, "%s%s%.*s", p->shown, dot,
+		    (int)it->name.len, it->name.ptr) != 0) {
+		return -1;
+	}
+	if (is_map) {
+		return fmt_into(child->pattern, PATH_BYTES, "%s.*", p->pattern);
+	}
+	return fmt_into(child->pattern, PATH_BYTES, "%s%s%.*s", p->pattern, dot,
+		(int)it->name.len, it->name.ptr);
+}
+
+/* Depth is bounded by the table, which ends the descent at what it does not
+ * know. */
+static int check(const struct json *v, const struct place *p, struct err *err)
+{
+	const struct conf_row *row = row_of(p->pattern);
+	const char *wanted = misfit(row, v);
+	struct json_iter it = json_iter(v);
+	const struct json *item;
+
+	if (wanted != NULL) {
+		return err_usage(err, 0, "'%s' must be %s",
+			p->shown[0] == '\0' ? "the file" : p->shown, wanted);
+	}
+	if (strcmp(row->type, "any") == 0) {
+		return 0;
+	}
+	while ((item = json_next(&it)) != NULL) {
+		struct place child;
+
+		if (below(p, &it, &child) != 0) {
+			return err_usage(
+				err, 0, "a name in '%s' is too long", p->shown);
+		}
+		if (row_of(child.pattern) == NULL) {
+			struct span near = nearest(p->pattern, it.name);
+
+			return near.ptr == NULL
+				       ? err_usage(err, 0,
+						 "unknown member '%s'",
+						 child.shown)
+				       : err_usage(err, 0,
+						 "unknown member '%s'; did you mean '%.*s'?",
+						 child.shown, (int)near.len,
+						 near.ptr);
+		}
+		if (check(item, &child, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- loading --------------------------------------------------------------- */
+
+int conf_load(struct conf **out, const char *path, struct err *err)
+{
+	struct conf *c = mem_array(1, sizeof(*c));
+	struct place top = { "", "" };
+	struct buf text;
+	const char *slash;
+	int result = -1;
+
+	c->folder = mem_text("");
+	if (path == NULL) {
+		*out = c;
+		return 0;
+	}
+	buf_init(&text, CONF_MAX_BYTES);
+	if (buf_read_file(&text, path, err) != 0) {
+		goto out;
+	}
+	c->doc = json_parse(
+		text.len > 0 ? text.data : "", text.len, JSON_COMMENTS, err);
+	if (c->doc == NULL || check(json_root(c->doc), &top, err) != 0) {
+		(void)err_prefix(err, "configuration '%s'", path);
+		goto out;
+	}
+	slash = strrchr(path, '/');
+	if (slash != NULL) {
+		mem_free(c->folder);
+		c->folder = mem_dup(path, (size_t)(slash + 1 - path));
+	}
+	result = 0;
+out:
+	buf_release(&text);
+	if (result != 0) {
+		conf_free(c);
+	} else {
+		*out = c;
+	}
+	return result;
+}
+
+void conf_free(struct conf *c)
+{
+	if (c != NULL) {
+		json_free(c->doc);
+		mem_free(c->folder);
+		mem_free(c);
+	}
+}
+
+/* --- asking ---------------------------------------------------------------- */
+
+const struct json *conf_root(const struct conf *c)
+{
+	return json_root(c->doc);
+}
+
+const struct json *conf_at(const struct conf *c, const char *path)
+{
+	return json_path(conf_root(c), path);
+}
+
+const char *conf_text(
+	const struct conf *c, const char *path, const char *fallback)
+{
+	const char *text = json_text(conf_at(c, path)).ptr;
+
+	return text == NULL ? fallback : text;
+}
+
+int64_t conf_int(const struct json *v, int64_t fallback)
+{
+	int64_t n;
+
+	return json_int(v, &n) == 0 ? n : fallback;
+}
+
+int64_t conf_duration_ms(const struct json *v, int64_t fallback_ms)
+{
+	int64_t ms;
+
+	return num_parse_duration(json_text(v).ptr, &ms) == 0 ? ms
+							      : fallback_ms;
+}
+
+const struct json *conf_app(const struct conf *c, struct span app)
+{
+	struct json_iter it = json_iter(conf_at(c, "apps"));
+	const struct json *v;
+
+	while (app.ptr != NULL && (v = json_next(&it)) != NULL) {
+		if (span_equal(it.name, app)) {
+			return v;
+		}
+	}
+	return NULL;
+}
+
+char *conf_file_take(const struct conf *c, const char *name)
+{
+	size_t folder = name[0] == '/' ? 0 : strlen(c->folder);
+	size_t len = strlen(name);
+	char *path = mem_alloc(folder + len + 1);
+
+	memcpy(path, c->folder, folder);
+	memcpy(path + folder, name, len + 1);
+	return path;
+}

@@ -1,0 +1,357 @@
+/* The JSON library behind our own names. */
+#include "record/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <yyjson.h>
+
+#include "base/mem.h"
+
+/* A value is the library's own, under our name. */
+static yyjson_val *val(const struct json *v)
+{
+	return (yyjson_val *)(uintptr_t)v;
+}
+
+static const struct json *ours(const yyjson_val *v)
+{
+	return (const struct json *)(const void *)v;
+}
+
+/* --- documents ------------------------------------------------------------- */
+
+static size_t line_of(const char *text, size_t len, size_t at)
+{
+	size_t line = 1;
+
+	for (size_t i = 0; i < at && i < len; i++) {
+		line += text[i] == '\n';
+	}
+	return line;
+}
+
+struct json_doc *json_parse(
+	const char *text, size_t len, unsigned flags, struct err *err)
+{
+	yyjson_read_flag how = YYJSON_READ_NOFLAG;
+	yyjson_read_err why = { 0 };
+	yyjson_doc *doc;
+
+	if ((flags & JSON_COMMENTS) != 0) {
+		how |= YYJSON_READ_ALLOW_COMMENTS |
+		       YYJSON_READ_ALLOW_TRAILING_COMMAS;
+	}
+	doc = yyjson_read_opts((char *)(uintptr_t)text, len, how, NULL, &why);
+	if (doc == NULL) {
+		(void)err_usage(err, 0, "line %zu: %s",
+			line_of(text, len, why.pos), why.msg);
+	}
+	return (struct json_doc *)doc;
+}
+
+void json_free(struct json_doc *doc)
+{
+	yyjson_doc_free((yyjson_doc *)doc);
+}
+
+const struct json *json_root(const struct json_doc *doc)
+{
+	return ours(yyjson_doc_get_root((yyjson_doc *)(uintptr_t)doc));
+}
+
+/* --- documents in reused memory -------------------------------------------- */
+
+static void *arena_malloc(void *ctx, size_t size)
+{
+	struct json_arena *a = ctx;
+
+	if (size > a->cap) {
+		mem_free(a->mem);
+		a->mem = mem_alloc(size);
+		a->cap = size;
+	}
+	return a->mem;
+}
+
+static void *arena_realloc(void *ctx, void *ptr, size_t old_size, size_t size)
+{
+	struct json_arena *a = ctx;
+
+	(void)ptr;
+	(void)old_size;
+	if (size > a->cap) {
+		a->mem = mem_resize(a->mem, size, 1);
+		a->cap = size;
+	}
+	return a->mem;
+}
+
+static void arena_free(void *ctx, void *ptr)
+{
+	(void)ctx; /* the owner keeps the memory for the next document */
+	(void)ptr;
+}
+
+const struct json *json_parse_in_place(
+	struct json_arena *a, char *text, size_t len)
+{
+	/* In place the library makes one allocation, which may grow. */
+	yyjson_alc alc = { arena_malloc, arena_realloc, arena_free, a };
+	yyjson_doc *doc =
+		yyjson_read_opts(text, len, YYJSON_READ_INSITU, &alc, NULL);
+
+	return ours(yyjson_doc_get_root(doc));
+}
+
+/* --- reading --------------------------------------------------------------- */
+
+enum json_type json_type(const struct json *v)
+{
+	switch (yyjson_get_type(val(v))) {
+	case YYJSON_TYPE_NULL:
+		return JSON_NULL;
+	case YYJSON_TYPE_BOOL:
+		return JSON_BOOL;
+	case YYJSON_TYPE_RAW:
+	case YYJSON_TYPE_NUM:
+		return JSON_NUMBER;
+	case YYJSON_TYPE_STR:
+		return JSON_TEXT;
+	case YYJSON_TYPE_ARR:
+		return JSON_ARRAY;
+	case YYJSON_TYPE_OBJ:
+		return JSON_OBJECT;
+	default:
+		return JSON_ABSENT;
+	}
+}
+
+const char *json_type_name(enum json_type type)
+{
+	static const char *const names[] = { "nothing", "null", "boolean",
+		"number", "string", "array", "object" };
+
+	return names[type];
+}
+
+const struct json *json_get(const struct json *object, const char *name)
+{
+	return ours(yyjson_obj_getn(val(object), name, strlen(name)));
+}
+
+const struct json *json_path(const struct json *object, const char *path)
+{
+	while (object != NULL) {
+		size_t len = strcspn(path, ".");
+
+		object = ours(yyjson_obj_getn(val(object), path, len));
+		if (path[len] == '\0') {
+			break;
+		}
+		path += len + 1;
+	}
+	return object;
+}
+
+const struct json *json_at(const struct json *array, size_t index)
+{
+	return ours(yyjson_arr_get(val(array), index));
+}
+
+size_t json_count(const struct json *v)
+{
+	return yyjson_is_obj(val(v)) ? yyjson_obj_size(val(v))
+				     : yyjson_arr_size(val(v));
+}
+
+struct span json_text(const struct json *v)
+{
+	const char *text = yyjson_get_str(val(v));
+
+	return (struct span){ text, text == NULL ? 0 : yyjson_get_len(val(v)) };
+}
+
+bool json_is_text(const struct json *v, const char *text)
+{
+	return span_is(json_text(v), text);
+}
+
+int json_int(const struct json *v, int64_t *out)
+{
+	yyjson_val *n = val(v);
+
+	if (yyjson_is_sint(n)) {
+		*out = yyjson_get_sint(n);
+		return 0;
+	}
+	if (yyjson_is_uint(n) && yyjson_get_uint(n) <= INT64_MAX) {
+		*out = (int64_t)yyjson_get_uint(n);
+		return 0;
+	}
+	return -1;
+}
+
+bool json_bool(const struct json *v, bool fallback)
+{
+	return yyjson_is_bool(val(v)) ? yyjson_get_bool(val(v)) : fallback;
+}
+
+struct json_iter json_iter(const struct json *v)
+{
+	struct json_iter it = { 0 };
+
+	it.left = json_count(v);
+	it.is_object = yyjson_is_obj(val(v));
+	if (it.left > 0) {
+		it.next = ours(unsafe_yyjson_get_first(val(v)));
+	}
+	return it;
+}
+
+const struct json *json_next(struct json_iter *it)
+{
+	yyjson_val *at = val(it->next);
+
+	if (it->left == 0) {
+		return NULL;
+	}
+	it->left--;
+	if (it->is_object) {
+		it->name =
+			(struct span){ yyjson_get_str(at), yyjson_get_len(at) };
+		at++; /* a member's value stands right behind its name */
+	}
+	it->next = it->left > 0 ? ours(unsafe_yyjson_get_next(at)) : NULL;
+	return ours(at);
+}
+
+/* --- writing --------------------------------------------------------------- */
+
+void json_write(struct buf *b, const struct json *v)
+{
+	size_t len = 0;
+	char *text = yyjson_val_write(val(v), YYJSON_WRITE_NOFLAG, &len);
+
+	if (text == NULL) {
+		BUG("a parsed value cannot be written");
+	}
+	buf_put(b, text, len);
+	free(text); /* the library's malloc */
+}
+
+/* Length of the UTF-8 character at `p', 0 when there is none (RFC 3629). */
+static size_t utf8_len(const unsigned char *p, size_t left)
+{
+	size_t len;
+	unsigned char low = 0x80;
+	unsigned char high = 0xbf;
+
+	if (p[0] < 0x80) {
+		return 1;
+	}
+	if (p[0] >= 0xc2 && p[0] <= 0xdf) {
+		len = 2;
+	} else if (p[0] >= 0xe0 && p[0] <= 0xef) {
+		len = 3;
+		low = p[0] == 0xe0 ? 0xa0 : low;   /* overlong */
+		high = p[0] == 0xed ? 0x9f : high; /* surrogates */
+	} else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+		len = 4;
+		low = p[0] == 0xf0 ? 0x90 : low;
+		high = p[0] == 0xf4 ? 0x8f : high; /* past U+10FFFF */
+	} else {
+		return 0;
+	}
+	if (left < len || p[1] < low || p[1] > high) {
+		return 0;
+	}
+	for (size_t i = 2; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80) {
+			return 0;
+		}
+	}
+	return len;
+}
+
+bool json_is_utf8(const char *ptr, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)ptr;
+
+	for (size_t i = 0; i < len;) {
+		size_t n = utf8_len(p + i, len - i);
+
+		if (n == 0) {
+			return false;
+		}
+		i += n;
+	}
+	return true;
+}
+
+static void put_escape(struct buf *b, unsigned char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[6] = { '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15] };
+
+	switch (c) {
+	case '"':
+	case '\\':
+		text[1] = (char)c;
+		break;
+	case '\n':
+		text[1] = 'n';
+		break;
+	case '\r':
+		text[1] = 'r';
+		break;
+	case '\t':
+		text[1] = 't';
+		break;
+	default:
+		buf_put(b, text, 6);
+		return;
+	}
+	buf_put(b, text, 2);
+}
+
+void json_put_text(struct buf *b, const char *ptr, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)ptr;
+	size_t done = 0; /* written up to here */
+	size_t i = 0;
+
+	buf_putc(b, '"');
+	while (i < len) {
+		size_t n = utf8_len(p + i, len - i);
+
+		if (n > 0 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
+			i += n;
+			continue;
+		}
+		buf_put(b, p + done, i - done);
+		if (n == 0) {
+			buf_text(b, "\xef\xbf\xbd");
+		} else {
+			put_escape(b, p[i]);
+		}
+		done = ++i;
+	}
+	buf_put(b, p + done, len - done);
+	buf_putc(b, '"');
+}
+
+void json_put_span(struct buf *b, struct span s)
+{
+	json_put_text(b, s.ptr, s.len);
+}
+
+void json_put_name(struct buf *b, const char *name)
+{
+	if (b->len > 0 && b->data[b->len - 1] != '{' &&
+		b->data[b->len - 1] != '[') {
+		buf_putc(b, ',');
+	}
+	json_put_text(b, name, strlen(name));
+	buf_putc(b, ':');
+}

@@ -1,0 +1,42 @@
+/*
+ * Where lines come from: standard input, or any number of writers on a Unix
+ * socket.  Reads big blocks and hands out whole lines; keeps what is partial.
+ */
+#ifndef PUSH_STAGE_INPUT_H
+#define PUSH_STAGE_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/span.h"
+
+struct input;
+
+/* One line, without its newline; valid until the next call into the input. */
+struct input_line {
+	struct span text;
+	size_t total_bytes; /* > text.len: the line was too long and is cut */
+	int64_t read_unix_us;
+};
+
+/* `endpoint' is "-" or "unix:PATH"; lines over `line_max_bytes' are cut. */
+int input_open(struct input **out, struct loop *loop, const char *endpoint,
+	size_t line_max_bytes, struct err *err) MUST_CHECK;
+void input_close(struct input *in); /* accepts NULL */
+
+/* The next whole line that was read; false: none is there. */
+bool input_next(struct input *in, struct input_line *line);
+
+/* Read on, or leave what comes in the pipe. */
+void input_read(struct input *in, bool is_wanted);
+
+/* Stops taking lines in; what was read whole can still be had. */
+void input_stop(struct input *in);
+
+/* No line is there and none will come. */
+bool input_is_done(const struct input *in);
+
+#endif
