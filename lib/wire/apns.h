@@ -30,6 +30,10 @@ enum {
 	                           is ahead issues no token in the future */
 };
 
+/* True for what may be an app's topic; to be asked when configuration is read,
+ * since apns_build() takes it for granted. */
+bool apns_is_topic(struct span topic);
+
 /*
  * Builds the request for a record with an iOS `device' or a `channel'.
  * `topic' is the app's bundle id; a message may only name it or names below it
@@ -48,7 +52,7 @@ struct answer apns_classify(int status, struct span body,
 	struct span retry_after, int64_t now_unix_ms);
 
 /* The row of a reason told without a status, as in the debug data of GOAWAY
- * ({"reason":"..."}); the row "other" when it is none of ours. */
+ * ({"reason":"..."}); NULL when it names none that we know. */
 const struct answer_row *apns_goaway_row(struct span debug_data);
 
 /* --- provider token --- */

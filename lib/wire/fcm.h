@@ -7,6 +7,7 @@
 #ifndef PUSH_WIRE_FCM_H
 #define PUSH_WIRE_FCM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,10 @@ enum {
 	FCM_TTL_MAX_S = 2419200, /* four weeks */
 	FCM_ASSERTION_LIFE_S = 3600,
 };
+
+/* True for what may be a project id; to be asked when configuration is read,
+ * since fcm_build() takes it for granted. */
+bool fcm_is_project(struct span project_id);
 
 /*
  * Builds the request for a record with an Android `device', a `topic' or a

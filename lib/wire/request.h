@@ -13,8 +13,10 @@
 
 #include "base/buf.h"
 #include "base/span.h"
+#include "record/record.h"
 
 enum {
+	REQUEST_REPLACE_ID_BYTES = 33, /* with its NUL */
 	REQUEST_HEADERS_MAX = 10,
 	REQUEST_PATH_MAX_BYTES = 2048,
 	REQUEST_BODY_MAX_BYTES = 64 * 1024,
@@ -51,5 +53,19 @@ struct span request_value(const struct request *req, size_t index);
 
 /* The same by name; { NULL, 0 } when there is none. */
 struct span request_find(const struct request *req, const char *name);
+
+/*
+ * A name for what the record shows, the same in every attempt, so that a
+ * repeat replaces itself on the device: a hash of the task's id, or of its uid
+ * where the producer gave none.
+ */
+void request_replace_id(
+	const struct record *r, char dst[REQUEST_REPLACE_ID_BYTES]);
+
+/* Appends `"name":' with a comma unless it is the first of its object. */
+void request_put_name(struct buf *b, struct span name);
+
+/* True when the object has a member of this name. */
+bool request_has_member(const struct json *object, struct span name);
 
 #endif
