@@ -1,0 +1,177 @@
+/*
+ * State in this process: an open-addressing table with expiry.
+ *
+ * Keys are digests, so their first bytes are the hash.  Every exchange also
+ * looks at twice as many slots as it has asks, in turn, and drops what has run
+ * out: the table holds what is alive and not much more.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/backend.h"
+
+enum { SLOTS_AT_FIRST = 1024, SWEEP_PER_ASK = 2 };
+
+struct slot {
+	struct digest key;
+	int64_t expires_unix_ms;
+	char *bytes; /* owned; NULL: the slot is free */
+	size_t len;
+};
+
+struct memory {
+	struct slot *slots; /* owned; a power of two */
+	size_t mask;
+	size_t used;
+	size_t swept;           /* where the sweep goes on */
+	struct store_cell cell; /* the one being worked on */
+};
+
+static size_t home_of(const struct memory *m, const struct digest *key)
+{
+	uint64_t hash;
+
+	memcpy(&hash, key->bytes, sizeof(hash));
+	return (size_t)hash & m->mask;
+}
+
+/* The key's slot, or the free one where it belongs. */
+static size_t slot_of(const struct memory *m, const struct digest *key)
+{
+	size_t at = home_of(m, key);
+
+	while (m->slots[at].bytes != NULL &&
+		memcmp(m->slots[at].key.bytes, key->bytes, DIGEST_BYTES) != 0) {
+		at = (at + 1) & m->mask;
+	}
+	return at;
+}
+
+/* Frees a slot and moves back what had been displaced past it. */
+static void drop(struct memory *m, size_t at)
+{
+	size_t next = at;
+
+	mem_free(m->slots[at].bytes);
+	m->used--;
+	for (;;) {
+		size_t home;
+
+		next = (next + 1) & m->mask;
+		if (m->slots[next].bytes == NULL) {
+			break;
+		}
+		home = home_of(m, &m->slots[next].key);
+		if (((next - home) & m->mask) >= ((next - at) & m->mask)) {
+			m->slots[at] = m->slots[next];
+			at = next;
+		}
+	}
+	m->slots[at] = (struct slot){ .bytes = NULL };
+}
+
+static void grow(struct memory *m)
+{
+	struct slot *old = m->slots;
+	size_t count = m->mask + 1;
+
+	m->slots = mem_array(count * 2, sizeof(*m->slots));
+	m->mask = count * 2 - 1;
+	m->swept = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (old[i].bytes != NULL) {
+			m->slots[slot_of(m, &old[i].key)] = old[i];
+		}
+	}
+	mem_free(old);
+}
+
+static void sweep(struct memory *m, size_t steps, int64_t now_unix_ms)
+{
+	while (steps-- > 0) {
+		const struct slot *slot = m->slots + m->swept;
+
+		if (slot->bytes != NULL &&
+			slot->expires_unix_ms <= now_unix_ms) {
+			drop(m, m->swept); /* and look at what moved in */
+		} else {
+			m->swept = (m->swept + 1) & m->mask;
+		}
+	}
+}
+
+static void put(struct memory *m, const struct digest *key,
+	const struct store_cell *cell)
+{
+	struct slot *slot = m->slots + slot_of(m, key);
+
+	m->used += slot->bytes == NULL;
+	slot->bytes = mem_resize(slot->bytes, cell->bytes.len, 1);
+	memcpy(slot->bytes, cell->bytes.data, cell->bytes.len);
+	slot->len = cell->bytes.len;
+	slot->key = *key;
+	slot->expires_unix_ms = cell->expires_unix_ms;
+}
+
+static void carry_out(struct memory *m, struct store_ask *ask)
+{
+	size_t at = slot_of(m, &ask->key);
+	const struct slot *slot = m->slots + at;
+	struct store_cell *cell = &m->cell;
+
+	buf_reset(&cell->bytes);
+	cell->is_changed = false;
+	if (slot->bytes != NULL && slot->expires_unix_ms > ask->now_unix_ms) {
+		buf_put(&cell->bytes, slot->bytes, slot->len);
+		cell->expires_unix_ms = slot->expires_unix_ms;
+	}
+	ask->answer = store_apply(ask, cell);
+	if (cell->is_changed && cell->bytes.len > 0) {
+		put(m, &ask->key, cell);
+	} else if (cell->is_changed && slot->bytes != NULL) {
+		drop(m, at);
+	}
+}
+
+static int memory_exchange(
+	void *self, struct store_ask *asks, size_t count, struct err *err)
+{
+	struct memory *m = self;
+
+	(void)err; /* nothing can fail */
+	for (size_t i = 0; i < count; i++) {
+		if (m->used >= (m->mask + 1) / 4 * 3) {
+			grow(m);
+		}
+		carry_out(m, asks + i);
+	}
+	sweep(m, count * SWEEP_PER_ASK, asks[count - 1].now_unix_ms);
+	return 0;
+}
+
+static void memory_close(void *self)
+{
+	struct memory *m = self;
+
+	for (size_t i = 0; i <= m->mask; i++) {
+		mem_free(m->slots[i].bytes);
+	}
+	buf_release(&m->cell.bytes);
+	mem_free(m->slots);
+	mem_free(m);
+}
+
+const struct store_backend *store_memory_open(void **self)
+{
+	static const struct store_backend backend = {
+		.exchange = memory_exchange,
+		.close = memory_close,
+	};
+	struct memory *m = mem_array(1, sizeof(*m));
+
+	m->slots = mem_array(SLOTS_AT_FIRST, sizeof(*m->slots));
+	m->mask = SLOTS_AT_FIRST - 1;
+	buf_init(&m->cell.bytes, STORE_CELL_MAX_BYTES);
+	*self = m;
+	return &backend;
+}

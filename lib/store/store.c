@@ -1,0 +1,77 @@
+/* Finds the place that an URL names, and passes on to it. */
+#include "store/store.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "policy/dedupe.h"
+#include "policy/fatigue.h"
+#include "store/backend.h"
+
+struct store {
+	const struct store_backend *backend;
+	void *self;
+};
+
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+int store_open(struct store **out, const char *url, struct err *err)
+{
+	const struct store_backend *backend;
+	void *self = NULL;
+
+	if (strcmp(url, "memory:") == 0) {
+		backend = store_memory_open(&self);
+	} else if (starts_with(url, "lmdb:")) {
+		backend = store_embedded_open(&self, url, err);
+	} else if (starts_with(url, "redis") || starts_with(url, "unix:")) {
+		backend = store_redis_open(&self, url, err);
+	} else {
+		/* Not the whole of it: it may hold a password. */
+		return err_usage(err, 0,
+			"unknown store '%.*s': expected memory:, lmdb:PATH, "
+			"redis://HOST or unix:///PATH",
+			(int)strcspn(url, ":/?@"), url);
+	}
+	if (backend == NULL) {
+		return -1;
+	}
+	*out = mem_array(1, sizeof(**out));
+	(*out)->backend = backend;
+	(*out)->self = self;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (s != NULL) {
+		s->backend->close(s->self);
+		mem_free(s);
+	}
+}
+
+int store_exchange(
+	struct store *s, struct store_ask *asks, size_t count, struct err *err)
+{
+	return count == 0 ? 0 : s->backend->exchange(s->self, asks, count, err);
+}
+
+enum store_answer store_apply(
+	const struct store_ask *ask, struct store_cell *cell)
+{
+	switch (ask->verb) {
+	case STORE_DEDUPE_RESERVE:
+	case STORE_DEDUPE_EXTEND:
+	case STORE_DEDUPE_DONE:
+	case STORE_DEDUPE_RELEASE:
+		return dedupe_apply(ask, cell);
+	case STORE_FATIGUE_TAKE:
+	case STORE_FATIGUE_KEEP:
+	case STORE_FATIGUE_RELEASE:
+		return fatigue_apply(ask, cell);
+	}
+	BUG("unknown verb %d", (int)ask->verb);
+}
