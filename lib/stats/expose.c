@@ -1,0 +1,348 @@
+/*
+ * Metrics in text form.  Every family has its HELP and TYPE even while it has no
+ * sample, so that a dashboard can be written before the first record.
+ */
+#include "stats/expose.h"
+
+enum { HEAD_BYTES = 256 };
+
+/* Seconds with all six digits of a microsecond count. */
+static void put_seconds(struct buf *out, int64_t us)
+{
+	buf_fmt(out, "%lld.%06lld", (long long)(us / 1000000),
+		(long long)(us % 1000000));
+}
+
+/* A label's value: the three characters the format asks to escape. */
+static void put_label(struct buf *out, const char *name, const char *value)
+{
+	if (out->len > 0 && out->data[out->len - 1] != '{') {
+		buf_putc(out, ',');
+	}
+	buf_text(out, name);
+	buf_text(out, "=\"");
+	for (; *value != '\0'; value++) {
+		if (*value == '\\' || *value == '"') {
+			buf_putc(out, '\\');
+		}
+		if (*value == '\n') {
+			buf_text(out, "\\n");
+		} else {
+			buf_putc(out, *value);
+		}
+	}
+	buf_putc(out, '"');
+}
+
+static void family(
+	struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_fmt(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void sample_end(struct buf *out, uint64_t n)
+{
+	buf_text(out, "} ");
+	buf_u64(out, n);
+	buf_putc(out, '\n');
+}
+
+static void plain(struct buf *out, const char *name, uint64_t n)
+{
+	buf_text(out, name);
+	buf_putc(out, ' ');
+	buf_u64(out, n);
+	buf_putc(out, '\n');
+}
+
+/* The samples of one histogram; `labels' is what they have in common. */
+static void put_hist(struct buf *out, const char *name, const char *labels,
+	const struct hist *h)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i <= HIST_LIMIT_COUNT; i++) {
+		sum += h->within[i];
+		buf_fmt(out, "%s_bucket{%s,le=\"", name, labels);
+		if (i == HIST_LIMIT_COUNT) {
+			buf_text(out, "+Inf");
+		} else {
+			buf_fmt(out, "%g", (double)hist_limit_us(i) / 1e6);
+		}
+		buf_putc(out, '"');
+		sample_end(out, sum);
+	}
+	buf_fmt(out, "%s_sum{%s} ", name, labels);
+	put_seconds(out, h->sum_us);
+	buf_fmt(out, "\n%s_count{%s", name, labels);
+	sample_end(out, h->count);
+}
+
+/* Puts together the labels of one class of records. */
+static const char *class_labels(struct buf *labels, const char *first,
+	const char *first_value, size_t class)
+{
+	buf_reset(labels);
+	buf_putc(labels, '{'); /* so that put_label() knows the beginning */
+	if (first != NULL) {
+		put_label(labels, first, first_value);
+	}
+	put_label(labels, "priority",
+		priority_name((enum priority)(class / KIND_COUNT)));
+	put_label(labels, "kind", kind_name((enum kind)(class % KIND_COUNT)));
+	return buf_string(labels) + 1;
+}
+
+static void put_latencies(const struct stats *s, struct buf *out)
+{
+	static const struct {
+		const char *name;
+		const char *help;
+		size_t offset;
+	} families[] = {
+		{ "push_node_wait_seconds",
+			"Time from leaving the node before to being read here.",
+			offsetof(struct stats_cell, wait) },
+		{ "push_node_service_seconds",
+			"Time from being read to leaving this node.",
+			offsetof(struct stats_cell, service) },
+		{ "push_node_latency_seconds",
+			"Time from leaving the node before to leaving this one.",
+			offsetof(struct stats_cell, total) },
+	};
+	struct buf labels;
+
+	buf_init(&labels, HEAD_BYTES);
+	for (size_t f = 0; f < sizeof(families) / sizeof(*families); f++) {
+		family(out, families[f].name, "histogram", families[f].help);
+		for (size_t i = 0;
+			i < s->node_count * PRIORITY_COUNT * KIND_COUNT; i++) {
+			size_t class = i % (PRIORITY_COUNT * KIND_COUNT);
+			const struct stats_node *node =
+				&s->nodes[i / (PRIORITY_COUNT * KIND_COUNT)];
+			const struct stats_cell *cell =
+				&node->cells[class / KIND_COUNT]
+					    [class % KIND_COUNT];
+			const struct hist *h =
+				(const struct hist *)((const char *)cell +
+						      families[f].offset);
+
+			if (h->count > 0) {
+				put_hist(out, families[f].name,
+					class_labels(&labels, "node",
+						node->name.text, class),
+					h);
+			}
+		}
+	}
+	buf_release(&labels);
+}
+
+static void put_ends(const struct stats *s, struct buf *out)
+{
+	enum { CLASSES = PRIORITY_COUNT * KIND_COUNT };
+	struct buf labels;
+
+	buf_init(&labels, HEAD_BYTES);
+	family(out, "push_queue_wait_seconds", "histogram",
+		"Time from created_ms to the claim.");
+	for (size_t i = 0; i < CLASSES; i++) {
+		const struct hist *h =
+			&s->queue_wait[i / KIND_COUNT][i % KIND_COUNT];
+
+		if (h->count > 0) {
+			put_hist(out, "push_queue_wait_seconds",
+				class_labels(&labels, NULL, NULL, i), h);
+		}
+	}
+	family(out, "push_end_to_end_seconds", "histogram",
+		"Time from created_ms, or the claim, to the vendor's answer, "
+		"or to the last node.");
+	for (size_t i = 0; i < (size_t)CLASSES * OUTCOME_COUNT; i++) {
+		size_t class = i % CLASSES;
+		size_t o = i / CLASSES;
+		const struct hist *h = &s->end_to_end[class / KIND_COUNT]
+						     [class % KIND_COUNT][o];
+
+		if (h->count > 0) {
+			put_hist(out, "push_end_to_end_seconds",
+				class_labels(&labels, "outcome",
+					outcome_name((enum outcome)o), class),
+				h);
+		}
+	}
+	buf_release(&labels);
+}
+
+/* Reasons that belong to an outcome are there from the start, as 0, so that a
+ * rate over the first one is seen. */
+static void put_outcomes(const struct stats *s, struct buf *out)
+{
+	family(out, "push_records_total", "counter",
+		"Records that reached the end of the chain.");
+	for (size_t o = 0; o < OUTCOME_COUNT; o++) {
+		for (int r = 0; r < REASON_COUNT; r++) {
+			const struct reason_row *row =
+				reason_row((enum reason)r);
+
+			if (s->decided[o][r] == 0 && row->outcome != o) {
+				continue;
+			}
+			buf_text(out, "push_records_total{");
+			put_label(
+				out, "outcome", outcome_name((enum outcome)o));
+			put_label(out, "reason", row->name);
+			sample_end(out, s->decided[o][r]);
+		}
+	}
+	family(out, "push_app_records_total", "counter",
+		"Records that reached the end of the chain, by app.");
+	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
+		if (s->apps[i].records > 0) {
+			buf_text(out, "push_app_records_total{");
+			put_label(out, "app", s->apps[i].name.text);
+			sample_end(out, s->apps[i].records);
+		}
+	}
+	family(out, "push_unreadable_lines_total", "counter",
+		"Lines that push-stats could not read.");
+	plain(out, "push_unreadable_lines_total", s->unreadable);
+	family(out, "push_untimed_stamps_total", "counter",
+		"Stamps whose times make no sense.");
+	plain(out, "push_untimed_stamps_total", s->untimed);
+	family(out, "push_clamped_differences_total", "counter",
+		"Negative time differences, which were taken as 0.");
+	plain(out, "push_clamped_differences_total", s->clamped);
+}
+
+static void put_vendors(const struct stats *s, struct buf *out)
+{
+	family(out, "push_vendor_records_total", "counter",
+		"Records a vendor was asked to deliver, by what became of "
+		"them.");
+	for (size_t i = 0; i < s->vendor_count * REASON_COUNT; i++) {
+		const struct stats_vendor *v = &s->vendors[i / REASON_COUNT];
+		size_t r = i % REASON_COUNT;
+		const struct reason_row *row = reason_row((enum reason)r);
+
+		/* A vendor at zero must be seen as zero, not as nothing. */
+		if (v->reasons[r] == 0 && row->outcome != OUTCOME_ACCEPTED) {
+			continue;
+		}
+		buf_text(out, "push_vendor_records_total{");
+		put_label(out, "vendor", v->name.text);
+		put_label(out, "outcome", outcome_name(row->outcome));
+		put_label(out, "reason", row->name);
+		sample_end(out, v->reasons[r]);
+	}
+	family(out, "push_vendor_answers_total", "counter",
+		"Answers of a vendor, in its own words.");
+	for (size_t i = 0; i < s->vendor_count; i++) {
+		const struct stats_vendor *v = &s->vendors[i];
+
+		for (size_t a = 0; a < v->answer_count; a++) {
+			buf_text(out, "push_vendor_answers_total{");
+			put_label(out, "vendor", v->name.text);
+			buf_fmt(out, ",status=\"%lld\"",
+				(long long)v->answers[a].status);
+			put_label(out, "answer", v->answers[a].text.text);
+			sample_end(out, v->answers[a].count);
+		}
+	}
+}
+
+static void put_live(const struct counters *live, struct buf *out)
+{
+	family(out, "push_backlog_records", "gauge",
+		"Records now before a node (pipe) and in it (inside).");
+	for (size_t i = 0; i < counters_count(live); i++) {
+		struct counters_live now = counters_live(live, i);
+
+		if (now.has_pipe) {
+			buf_text(out, "push_backlog_records{");
+			put_label(out, "node", counters_at(live, i)->name);
+			put_label(out, "place", "pipe");
+			sample_end(out, now.pipe);
+		}
+		if (now.processes > 0) {
+			buf_text(out, "push_backlog_records{");
+			put_label(out, "node", counters_at(live, i)->name);
+			put_label(out, "place", "inside");
+			sample_end(out, now.inside);
+		}
+	}
+	family(out, "push_node_processes", "gauge",
+		"Programs that reported within the last seconds.");
+	for (size_t i = 0; i < counters_count(live); i++) {
+		buf_text(out, "push_node_processes{");
+		put_label(out, "node", counters_at(live, i)->name);
+		sample_end(out, counters_live(live, i).processes);
+	}
+	for (int t = 0; t < COUNTERS_TOTAL_COUNT; t++) {
+		static const struct {
+			const char *name;
+			const char *help;
+		} families[COUNTERS_TOTAL_COUNT] = {
+			[COUNTERS_IN] = { "push_node_in_total",
+				"Records read by a node." },
+			[COUNTERS_OUT] = { "push_node_out_total",
+				"Records written by a node." },
+			[COUNTERS_DROPPED] = { "push_node_dropped_total",
+				"Records a node did not pass on to a reader "
+				"that was too slow." },
+			[COUNTERS_LOST_DATAGRAMS] = { "push_node_lost_datagrams_total",
+				"Reports a node could not send." },
+		};
+
+		family(out, families[t].name, "counter", families[t].help);
+		for (size_t i = 0; i < counters_count(live); i++) {
+			buf_fmt(out, "%s{", families[t].name);
+			put_label(out, "node", counters_at(live, i)->name);
+			sample_end(out, counters_at(live, i)->totals[t]);
+		}
+	}
+}
+
+static void put_live_outcomes(const struct counters *live, struct buf *out)
+{
+	family(out, "push_node_outcomes_total", "counter",
+		"Records a node has decided.");
+	for (size_t i = 0; i < counters_count(live); i++) {
+		const struct counters_node *node = counters_at(live, i);
+
+		for (size_t o = OUTCOME_UNDECIDED + 1; o < OUTCOME_COUNT; o++) {
+			if (node->outcomes[o] > 0) {
+				buf_text(out, "push_node_outcomes_total{");
+				put_label(out, "node", node->name);
+				put_label(out, "outcome",
+					outcome_name((enum outcome)o));
+				sample_end(out, node->outcomes[o]);
+			}
+		}
+	}
+	family(out, "push_bad_datagrams_total", "counter",
+		"Reports that were none.");
+	plain(out, "push_bad_datagrams_total", counters_bad(live));
+}
+
+void expose(const struct stats *s, const struct counters *live,
+	int64_t started_unix_ms, struct buf *out)
+{
+	family(out, "push_build_info", "gauge", "The version, as a label.");
+	buf_text(out, "push_build_info{");
+	put_label(out, "version", PUSH_VERSION);
+	sample_end(out, 1);
+	family(out, "push_start_time_seconds", "gauge",
+		"When push-stats was started, Unix time.");
+	buf_text(out, "push_start_time_seconds ");
+	put_seconds(out, started_unix_ms * 1000);
+	buf_putc(out, '\n');
+	put_outcomes(s, out);
+	put_vendors(s, out);
+	put_ends(s, out);
+	put_latencies(s, out);
+	if (live != NULL) {
+		put_live(live, out);
+		put_live_outcomes(live, out);
+	}
+}

@@ -1,0 +1,22 @@
+/*
+ * The numbers as a person reads them, and as a program does: one table, one
+ * JSON object.  push-stats(1) describes both.
+ */
+#ifndef PUSH_STATS_REPORT_H
+#define PUSH_STATS_REPORT_H
+
+#include "base/buf.h"
+#include "stats/counters.h"
+#include "stats/stats.h"
+
+enum { REPORT_MAX_BYTES = 4 * 1024 * 1024 };
+
+/* Appends the table: times in milliseconds, moments in UTC. */
+void report_table(const struct stats *s, struct buf *out);
+
+/* Appends one JSON object, without a newline; times in microseconds.  `live'
+ * adds what the programs say about themselves; NULL: nothing does. */
+void report_json(
+	const struct stats *s, const struct counters *live, struct buf *out);
+
+#endif

@@ -1,0 +1,276 @@
+/* The numbers as one JSON object.  Every list is an array of objects, so that
+ * `jq' needs no knowledge of names to walk it. */
+#include "stats/report.h"
+
+static void put_u64(struct buf *out, const char *name, uint64_t n)
+{
+	json_put_name(out, name);
+	buf_u64(out, n);
+}
+
+static void put_i64(struct buf *out, const char *name, int64_t n)
+{
+	json_put_name(out, name);
+	buf_i64(out, n);
+}
+
+static void put_text(struct buf *out, const char *name, const char *text)
+{
+	json_put_name(out, name);
+	json_put_text(out, text, strlen(text));
+}
+
+static void put_ratio(
+	struct buf *out, const char *name, uint64_t part, uint64_t whole)
+{
+	json_put_name(out, name);
+	if (whole == 0) {
+		buf_text(out, "null");
+	} else {
+		buf_fmt(out, "%.6f", (double)part / (double)whole);
+	}
+}
+
+static void put_hist_members(struct buf *out, const struct hist *h)
+{
+	put_u64(out, "count", h->count);
+	put_i64(out, "sum_us", h->sum_us);
+	json_put_name(out, "mean_us");
+	buf_fmt(out, "%.3f", hist_mean_us(h));
+	put_i64(out, "min_us", h->min_us);
+	put_i64(out, "max_us", h->max_us);
+	put_i64(out, "p50_us", hist_quantile_us(h, 500));
+	put_i64(out, "p95_us", hist_quantile_us(h, 950));
+	put_i64(out, "p99_us", hist_quantile_us(h, 990));
+}
+
+static void put_hist(struct buf *out, const char *name, const struct hist *h)
+{
+	json_put_name(out, name);
+	buf_putc(out, '{');
+	put_hist_members(out, h);
+	buf_putc(out, '}');
+}
+
+static void put_cell_members(struct buf *out, const struct stats_cell *cell)
+{
+	put_hist(out, "wait", &cell->wait);
+	put_hist(out, "service", &cell->service);
+	put_hist(out, "total", &cell->total);
+}
+
+/* Begins an object in an array. */
+static void begin(struct buf *out)
+{
+	if (out->len > 0 && out->data[out->len - 1] != '[') {
+		buf_putc(out, ',');
+	}
+	buf_putc(out, '{');
+}
+
+static void put_class(struct buf *out, size_t priority, size_t kind)
+{
+	put_text(out, "priority", priority_name((enum priority)priority));
+	put_text(out, "kind", kind_name((enum kind)kind));
+}
+
+static void put_node(struct buf *out, const struct stats_node *node)
+{
+	struct stats_cell sum = stats_node_sum(node);
+
+	begin(out);
+	put_text(out, "node", node->name.text);
+	put_cell_members(out, &sum);
+	stats_cell_release(&sum);
+	if (node->backlog.changes != NULL) {
+		struct backlog_peak peak;
+
+		backlog_peak(&node->backlog, &peak);
+		json_put_name(out, "backlog");
+		buf_putc(out, '{');
+		put_i64(out, "max", peak.max);
+		put_i64(out, "at_unix_us", peak.at_unix_us);
+		json_put_name(out, "mean");
+		buf_fmt(out, "%.6f", peak.mean);
+		put_i64(out, "from_unix_us", peak.from_unix_us);
+		put_i64(out, "to_unix_us", peak.to_unix_us);
+		put_i64(out, "step_us", peak.step_us);
+		buf_putc(out, '}');
+	}
+	json_put_name(out, "classes");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < PRIORITY_COUNT * KIND_COUNT; i++) {
+		size_t p = i / KIND_COUNT;
+		size_t k = i % KIND_COUNT;
+
+		if (node->cells[p][k].total.count > 0) {
+			begin(out);
+			put_class(out, p, k);
+			put_cell_members(out, &node->cells[p][k]);
+			buf_putc(out, '}');
+		}
+	}
+	buf_text(out, "]}");
+}
+
+static void put_classes(const struct stats *s, struct buf *out)
+{
+	json_put_name(out, "queue_wait");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < PRIORITY_COUNT * KIND_COUNT; i++) {
+		const struct hist *h =
+			&s->queue_wait[i / KIND_COUNT][i % KIND_COUNT];
+
+		if (h->count > 0) {
+			begin(out);
+			put_class(out, i / KIND_COUNT, i % KIND_COUNT);
+			put_hist_members(out, h);
+			buf_putc(out, '}');
+		}
+	}
+	buf_putc(out, ']');
+	json_put_name(out, "end_to_end");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < PRIORITY_COUNT * KIND_COUNT * OUTCOME_COUNT;
+		i++) {
+		size_t class = i / OUTCOME_COUNT;
+		size_t p = class / KIND_COUNT;
+		size_t k = class % KIND_COUNT;
+		const struct hist *h = &s->end_to_end[p][k][i % OUTCOME_COUNT];
+
+		if (h->count > 0) {
+			begin(out);
+			put_class(out, p, k);
+			put_text(out, "outcome",
+				outcome_name(
+					(enum outcome)(i % OUTCOME_COUNT)));
+			put_hist_members(out, h);
+			buf_putc(out, '}');
+		}
+	}
+	buf_putc(out, ']');
+}
+
+static void put_outcomes(const struct stats *s, struct buf *out)
+{
+	json_put_name(out, "outcomes");
+	buf_putc(out, '[');
+	for (size_t o = 0; o < OUTCOME_COUNT; o++) {
+		for (int r = 0; r < REASON_COUNT; r++) {
+			if (s->decided[o][r] == 0) {
+				continue;
+			}
+			begin(out);
+			put_text(out, "outcome", outcome_name((enum outcome)o));
+			put_text(out, "reason",
+				reason_row((enum reason)r)->name);
+			put_u64(out, "records", s->decided[o][r]);
+			buf_putc(out, '}');
+		}
+	}
+	buf_putc(out, ']');
+}
+
+static void put_vendor(struct buf *out, const struct stats_vendor *v)
+{
+	struct stats_success sum = stats_vendor_success(v);
+
+	begin(out);
+	put_text(out, "vendor", v->name.text);
+	put_u64(out, "records", sum.records);
+	put_u64(out, "accepted", sum.accepted);
+	put_u64(out, "at_fault", sum.at_fault);
+	put_ratio(out, "success", sum.accepted, sum.accepted + sum.at_fault);
+	put_ratio(out, "success_of_all", sum.accepted, sum.records);
+	json_put_name(out, "reasons");
+	buf_putc(out, '[');
+	for (int r = 0; r < REASON_COUNT; r++) {
+		if (v->reasons[r] > 0) {
+			begin(out);
+			put_text(out, "reason",
+				reason_row((enum reason)r)->name);
+			put_u64(out, "records", v->reasons[r]);
+			buf_putc(out, '}');
+		}
+	}
+	buf_putc(out, ']');
+	json_put_name(out, "answers");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < v->answer_count; i++) {
+		begin(out);
+		put_i64(out, "status", v->answers[i].status);
+		put_text(out, "answer", v->answers[i].text.text);
+		put_u64(out, "records", v->answers[i].count);
+		buf_putc(out, '}');
+	}
+	buf_text(out, "]}");
+}
+
+static void put_live(const struct counters *live, struct buf *out)
+{
+	json_put_name(out, "live");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < counters_count(live); i++) {
+		const struct counters_node *node = counters_at(live, i);
+		struct counters_live now = counters_live(live, i);
+
+		begin(out);
+		put_text(out, "node", node->name);
+		put_u64(out, "processes", now.processes);
+		json_put_name(out, "pipe");
+		if (now.has_pipe) {
+			buf_u64(out, now.pipe);
+		} else {
+			buf_text(out, "null");
+		}
+		put_u64(out, "inside", now.inside);
+		for (int t = 0; t < COUNTERS_TOTAL_COUNT; t++) {
+			enum counters_total total = (enum counters_total)t;
+
+			put_u64(out, counters_total_name(total),
+				node->totals[t]);
+		}
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+	put_u64(out, "bad_datagrams", counters_bad(live));
+}
+
+void report_json(
+	const struct stats *s, const struct counters *live, struct buf *out)
+{
+	buf_putc(out, '{');
+	put_u64(out, "records", s->records);
+	put_u64(out, "unreadable", s->unreadable);
+	put_u64(out, "untimed", s->untimed);
+	put_u64(out, "clamped", s->clamped);
+	json_put_name(out, "nodes");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < s->node_count; i++) {
+		put_node(out, &s->nodes[i]);
+	}
+	buf_putc(out, ']');
+	put_classes(s, out);
+	put_outcomes(s, out);
+	json_put_name(out, "vendors");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < s->vendor_count; i++) {
+		put_vendor(out, &s->vendors[i]);
+	}
+	buf_putc(out, ']');
+	json_put_name(out, "apps");
+	buf_putc(out, '[');
+	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
+		if (s->apps[i].records > 0) {
+			begin(out);
+			put_text(out, "app", s->apps[i].name.text);
+			put_u64(out, "records", s->apps[i].records);
+			buf_putc(out, '}');
+		}
+	}
+	buf_putc(out, ']');
+	if (live != NULL) {
+		put_live(live, out);
+	}
+	buf_putc(out, '}');
+}

@@ -1,0 +1,351 @@
+/*
+ * Adds records up.  Called for every record of the chain, so names are
+ * looked for first where they were last time, and nothing is allocated once the
+ * histograms have grown to the range of the values.
+ */
+#include "stats/stats.h"
+
+#include "base/mem.h"
+
+/* Times beyond this (285 years) are nobody's; within it no sum of two or three
+ * overflows. */
+#define SANE_US (1LL << 53)
+
+/* What is gathered on the way along one trace. */
+struct walk {
+	int64_t previous_us; /* the `out' of the node before */
+	int64_t end_us;      /* the last `out', or the vendor's */
+	size_t place;        /* of the node before, plus 1 */
+	bool has_answer;
+	struct record_stamp vendor; /* node absent: none was met */
+};
+
+/* What may stand in a label: `text', or "other" when it is too long or would
+ * disturb a terminal. */
+static struct span label_text(struct span text)
+{
+	if (text.ptr == NULL) {
+		return span_of("");
+	}
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (c < ' ' || c == 0x7f) {
+			return span_of("other");
+		}
+	}
+	return text.len > STATS_LABEL_BYTES ? span_of("other") : text;
+}
+
+static void label_set(struct stats_label *l, struct span text)
+{
+	memcpy(l->text, text.ptr, text.len);
+	l->text[text.len] = '\0';
+	l->len = text.len;
+}
+
+static bool label_is(const struct stats_label *l, struct span text)
+{
+	return l->len == text.len && memcmp(l->text, text.ptr, text.len) == 0;
+}
+
+static bool is_sane(int64_t us)
+{
+	return us >= -SANE_US && us <= SANE_US;
+}
+
+static int64_t clamp(struct stats *s, int64_t us)
+{
+	if (us < 0) {
+		s->clamped++;
+		return 0;
+	}
+	return us;
+}
+
+/*
+ * The node's place.  A new one is put behind the one before it in this trace,
+ * so that nodes end up in the chain's order although records that were decided
+ * early do not have them all.
+ */
+static struct stats_node *node_of(
+	struct stats *s, struct span name, struct walk *w)
+{
+	size_t place = w->place;
+
+	if (place < s->node_count && label_is(&s->nodes[place].name, name)) {
+		w->place = place + 1;
+		return &s->nodes[place];
+	}
+	name = label_text(name);
+	for (size_t i = 0; i < s->node_count; i++) {
+		if (label_is(&s->nodes[i].name, name)) {
+			w->place = i + 1;
+			return &s->nodes[i];
+		}
+	}
+	if (s->node_count == STATS_NODES_MAX) {
+		return NULL;
+	}
+	memmove(&s->nodes[place + 1], &s->nodes[place],
+		(s->node_count - place) * sizeof(*s->nodes));
+	s->nodes[place] = (struct stats_node){ 0 };
+	label_set(&s->nodes[place].name, name);
+	s->node_count++;
+	w->place = place + 1;
+	return &s->nodes[place];
+}
+
+static void take_stamp(struct stats *s, const struct record *r,
+	const struct record_stamp *stamp, struct walk *w)
+{
+	struct stats_node *node = node_of(s, stamp->node, w);
+	struct stats_cell *cell;
+	int64_t total;
+
+	if (node == NULL || !is_sane(stamp->in_us) || !is_sane(stamp->out_us)) {
+		s->untimed++;
+		return;
+	}
+	cell = &node->cells[r->priority][r->kind];
+	hist_add(&cell->wait, clamp(s, stamp->in_us - w->previous_us));
+	hist_add(&cell->service, clamp(s, stamp->out_us - stamp->in_us));
+	total = clamp(s, stamp->out_us - w->previous_us);
+	hist_add(&cell->total, total);
+	if (s->has_backlog) {
+		int64_t enter = r->t0_unix_us + w->previous_us;
+
+		backlog_add(&node->backlog, enter, enter + total);
+	}
+	w->previous_us = stamp->out_us;
+	if (!w->has_answer) {
+		w->end_us = stamp->out_us;
+	}
+}
+
+/* A vendor is a node that reports an answer, and apns and fcm in any case:
+ * a connection that was lost has no answer to report. */
+static void look_for_vendor(struct walk *w, const struct record_stamp *stamp)
+{
+	bool has_answer =
+		json_type(json_get(stamp->facts, "status")) == JSON_NUMBER ||
+		json_type(json_get(stamp->facts, "answer")) == JSON_TEXT;
+
+	if (has_answer || span_is(stamp->node, "apns") ||
+		span_is(stamp->node, "fcm")) {
+		w->vendor = *stamp;
+		w->has_answer = has_answer;
+		w->end_us = stamp->out_us;
+	}
+}
+
+static struct stats_vendor *vendor_of(struct stats *s, struct span name)
+{
+	name = label_text(name);
+	for (size_t i = 0; i < s->vendor_count; i++) {
+		if (label_is(&s->vendors[i].name, name)) {
+			return &s->vendors[i];
+		}
+	}
+	if (s->vendor_count == STATS_VENDORS_MAX) {
+		return NULL;
+	}
+	label_set(&s->vendors[s->vendor_count].name, name);
+	return &s->vendors[s->vendor_count++];
+}
+
+static void count_answer(
+	struct stats_vendor *v, int64_t status, struct span text)
+{
+	struct stats_answer *a = v->answers;
+
+	text = label_text(text);
+	for (; a < v->answers + v->answer_count; a++) {
+		if (a->status == status && label_is(&a->text, text)) {
+			a->count++;
+			return;
+		}
+	}
+	if (v->answer_count == STATS_ANSWERS_MAX) {
+		a--; /* the last place is for whatever else comes */
+		a->status = 0;
+		label_set(&a->text, span_of("other"));
+	} else {
+		v->answer_count++;
+		a->status = status;
+		label_set(&a->text, text);
+	}
+	a->count++;
+}
+
+/* Counts what the vendor was asked, not what a policy or we ourselves held back
+ * at its node. */
+static void take_vendor(
+	struct stats *s, const struct record *r, const struct walk *w)
+{
+	struct stats_vendor *v;
+	int64_t status = 0;
+
+	if ((r->outcome != OUTCOME_ACCEPTED && r->outcome != OUTCOME_FAILED &&
+		    r->outcome != OUTCOME_RETRY) ||
+		r->reason == REASON_NOT_BEFORE) {
+		return;
+	}
+	v = vendor_of(s, w->vendor.node);
+	if (v == NULL) {
+		return;
+	}
+	v->reasons[r->reason]++;
+	if (json_int(json_get(w->vendor.facts, "status"), &status) != 0) {
+		status = 0;
+	}
+	if (w->has_answer) {
+		count_answer(v, status,
+			json_text(json_get(w->vendor.facts, "answer")));
+	}
+}
+
+static void take_app(struct stats *s, const struct record *r)
+{
+	enum { SLOTS = sizeof(s->app_slots) / sizeof(*s->app_slots) };
+	uint32_t hash = 2166136261U; /* FNV-1a */
+	struct stats_app *app = &s->apps[STATS_APPS_MAX];
+	struct span name = label_text(r->app);
+
+	if (r->app.ptr == NULL || r->reason == REASON_UNKNOWN_APP) {
+		return; /* names that anybody can invent */
+	}
+	for (size_t i = 0; i < name.len; i++) {
+		hash = (hash ^ (unsigned char)name.ptr[i]) * 16777619U;
+	}
+	for (;; hash++) {
+		uint16_t *slot = &s->app_slots[hash % SLOTS];
+
+		if (*slot == 0 && s->app_count == STATS_APPS_MAX) {
+			break;
+		}
+		if (*slot == 0) {
+			*slot = (uint16_t)++s->app_count;
+			label_set(&s->apps[*slot - 1].name, name);
+		}
+		if (label_is(&s->apps[*slot - 1].name, name)) {
+			app = &s->apps[*slot - 1];
+			break;
+		}
+	}
+	app->records++;
+}
+
+struct stats *stats_new(bool has_backlog)
+{
+	struct stats *s = mem_array(1, sizeof(*s));
+
+	s->has_backlog = has_backlog;
+	label_set(&s->apps[STATS_APPS_MAX].name, span_of("other"));
+	return s;
+}
+
+void stats_cell_release(struct stats_cell *cell)
+{
+	hist_release(&cell->wait);
+	hist_release(&cell->service);
+	hist_release(&cell->total);
+}
+
+void stats_free(struct stats *s)
+{
+	if (s == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < PRIORITY_COUNT * KIND_COUNT; i++) {
+		size_t p = i / KIND_COUNT;
+		size_t k = i % KIND_COUNT;
+
+		hist_release(&s->queue_wait[p][k]);
+		for (size_t o = 0; o < OUTCOME_COUNT; o++) {
+			hist_release(&s->end_to_end[p][k][o]);
+		}
+		for (size_t n = 0; n < s->node_count; n++) {
+			stats_cell_release(&s->nodes[n].cells[p][k]);
+		}
+	}
+	for (size_t n = 0; n < s->node_count; n++) {
+		backlog_release(&s->nodes[n].backlog);
+	}
+	mem_free(s);
+}
+
+void stats_take(struct stats *s, const struct record *r)
+{
+	struct json_iter it = json_iter(r->trace);
+	struct record_stamp stamp;
+	struct walk w = { 0 };
+	int64_t begin_us = 0;
+	size_t stamps = 0;
+
+	if (r->outcome != OUTCOME_UNDECIDED && !r->was_decided) {
+		s->unreadable++;
+		return;
+	}
+	s->records++;
+	s->decided[r->outcome][r->reason]++;
+	take_app(s, r);
+	if (r->trace == NULL) {
+		return;
+	}
+	if (r->t0_unix_us <= 0 || r->t0_unix_us > SANE_US) {
+		s->untimed++;
+		return;
+	}
+	while (record_stamp_next(&it, &stamp)) {
+		take_stamp(s, r, &stamp, &w);
+		look_for_vendor(&w, &stamp);
+		stamps++;
+	}
+	if (w.vendor.node.ptr != NULL) {
+		take_vendor(s, r, &w);
+	}
+	if (r->created_unix_ms > 0 && r->created_unix_ms <= SANE_US / 1000) {
+		begin_us = r->created_unix_ms * 1000 - r->t0_unix_us;
+		hist_add(&s->queue_wait[r->priority][r->kind],
+			clamp(s, -begin_us));
+	}
+	if (stamps > 0) {
+		hist_add(&s->end_to_end[r->priority][r->kind][r->outcome],
+			clamp(s, w.end_us - begin_us));
+	}
+}
+
+struct stats_cell stats_node_sum(const struct stats_node *node)
+{
+	struct stats_cell sum = { 0 };
+
+	for (size_t i = 0; i < PRIORITY_COUNT * KIND_COUNT; i++) {
+		const struct stats_cell *cell =
+			&node->cells[i / KIND_COUNT][i % KIND_COUNT];
+
+		hist_merge(&sum.wait, &cell->wait);
+		hist_merge(&sum.service, &cell->service);
+		hist_merge(&sum.total, &cell->total);
+	}
+	return sum;
+}
+
+struct stats_success stats_vendor_success(const struct stats_vendor *vendor)
+{
+	struct stats_success sum = { 0 };
+
+	for (int i = 0; i < REASON_COUNT; i++) {
+		const struct reason_row *row = reason_row((enum reason)i);
+
+		sum.records += vendor->reasons[i];
+		if (row->outcome == OUTCOME_ACCEPTED) {
+			sum.accepted += vendor->reasons[i];
+		} else if (row->outcome == OUTCOME_RETRY ||
+			   i == REASON_VENDOR_CONFIG ||
+			   i == REASON_ATTEMPTS_EXHAUSTED) {
+			sum.at_fault += vendor->reasons[i];
+		}
+	}
+	return sum;
+}

@@ -1,0 +1,109 @@
+/*
+ * What the stream tells: every record that reached the end of the chain is
+ * added up here, by node, priority and kind.
+ *
+ * A node's latency is its `out' minus the `out' of the node before: the wait in
+ * the pipe (its `in' minus that) plus the service (its `out' minus its `in').
+ * The first node follows t0.  Negative differences count as 0 and are counted.
+ * Pure: no descriptors, no clock.  Faces of the numbers: report.h, expose.h.
+ */
+#ifndef PUSH_STATS_STATS_H
+#define PUSH_STATS_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record/record.h"
+#include "stats/backlog.h"
+#include "stats/hist.h"
+
+/* All labels are bounded; what comes beyond is counted under "other". */
+enum {
+	STATS_NODES_MAX = 32, /* further nodes' stamps count as untimed */
+	STATS_VENDORS_MAX = 8,
+	STATS_ANSWERS_MAX = 64, /* of one vendor */
+	STATS_APPS_MAX = 256,
+	STATS_LABEL_BYTES = 48,
+};
+
+struct stats_label {
+	size_t len;
+	char text[STATS_LABEL_BYTES + 1];
+};
+
+/* The latencies of a node for one priority and kind. */
+struct stats_cell {
+	struct hist wait;
+	struct hist service;
+	struct hist total;
+};
+
+struct stats_node {
+	struct stats_label name;
+	struct stats_cell cells[PRIORITY_COUNT][KIND_COUNT];
+	struct backlog backlog; /* empty unless asked for */
+};
+
+struct stats_answer {
+	int64_t status; /* the HTTP status; 0: none came */
+	struct stats_label text;
+	uint64_t count;
+};
+
+struct stats_vendor {
+	struct stats_label name; /* the node's */
+	/* Records that it was asked to deliver, by what became of them. */
+	uint64_t reasons[REASON_COUNT];
+	struct stats_answer answers[STATS_ANSWERS_MAX];
+	size_t answer_count;
+};
+
+struct stats_app {
+	struct stats_label name;
+	uint64_t records;
+};
+
+struct stats {
+	bool has_backlog;
+	uint64_t records;
+	uint64_t unreadable; /* lines that this reader could not read */
+	uint64_t untimed;    /* stamps that make no sense */
+	uint64_t clamped;    /* negative differences */
+	/* By what became of them; unreadable lines are not among these. */
+	uint64_t decided[OUTCOME_COUNT][REASON_COUNT];
+	/* From created_ms to the claim, where created_ms is given. */
+	struct hist queue_wait[PRIORITY_COUNT][KIND_COUNT];
+	/* From created_ms, else the claim, to the vendor's answer, else to the
+	 * last node. */
+	struct hist end_to_end[PRIORITY_COUNT][KIND_COUNT][OUTCOME_COUNT];
+	struct stats_node nodes[STATS_NODES_MAX]; /* in the chain's order */
+	size_t node_count;
+	struct stats_vendor vendors[STATS_VENDORS_MAX];
+	size_t vendor_count;
+	struct stats_app apps[STATS_APPS_MAX + 1]; /* the last one is "other" */
+	size_t app_count;
+	uint16_t app_slots[4 * STATS_APPS_MAX]; /* place in apps + 1; 0: free */
+};
+
+/* What a vendor's numbers come to. */
+struct stats_success {
+	uint64_t records; /* asked to deliver */
+	uint64_t accepted;
+	uint64_t at_fault; /* not accepted and not the notification's fault:
+	                      unavailable, throttled, ambiguous, configuration */
+};
+
+/* `has_backlog' also keeps the backlog over time; some 0.5 MiB a node. */
+struct stats *stats_new(bool has_backlog);
+void stats_free(struct stats *s); /* accepts NULL */
+
+void stats_take(struct stats *s, const struct record *r);
+
+/* A node's latencies over all priorities and kinds; release its members. */
+struct stats_cell stats_node_sum(const struct stats_node *node);
+void stats_cell_release(struct stats_cell *cell);
+
+struct stats_success stats_vendor_success(const struct stats_vendor *vendor);
+
+#endif
