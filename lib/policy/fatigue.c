@@ -288,6 +288,45 @@ const struct fatigue_rule *fatigue_judge(const struct fatigue_rules *rules,
 	return NULL;
 }
 
+void fatigue_refund(
+	const struct store_ask *asks, size_t count, struct store_asks *refunds)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct store_ask ask = asks[i];
+
+		if (ask.answer != STORE_OVER) {
+			ask.verb = STORE_FATIGUE_RELEASE;
+			(void)store_asks_add(refunds, &ask);
+		}
+	}
+}
+
+static bool is_returned(
+	const struct store_ask *ask, const struct store_asks *refunds)
+{
+	for (size_t i = 0; i < refunds->count; i++) {
+		const struct store_ask *back = refunds->items + i;
+
+		if (memcmp(&back->key, &ask->key, sizeof(ask->key)) == 0 &&
+			memcmp(&back->uid, &ask->uid, sizeof(ask->uid)) != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool fatigue_has_room(const struct store_ask *asks, size_t count,
+	const struct store_asks *refunds)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (asks[i].answer == STORE_OVER &&
+			is_returned(asks + i, refunds)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* --- the window --- */
 
 static uint32_t seconds_of(int64_t unix_ms)

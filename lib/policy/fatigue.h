@@ -60,12 +60,23 @@ size_t fatigue_ask(const struct fatigue_rules *rules, const struct record *r,
 
 /*
  * The rule that holds the record back, or NULL to let it pass.  `asks' are the
- * answered ones of this record, as fatigue_ask() added them.  Of a refused
- * record, every ask whose answer is not OVER is to be given back
- * (STORE_FATIGUE_RELEASE): that does nothing to what a delivery has kept.
+ * answered ones of this record, as fatigue_ask() added them.
  */
 const struct fatigue_rule *fatigue_judge(const struct fatigue_rules *rules,
 	const struct record *r, const struct store_ask *asks, size_t count);
+
+/*
+ * Adds the asks that give back what a refused record took from the rules that
+ * allowed it.  Also what an earlier delivery of it took: that one may have been
+ * cut short before it gave back, and what was delivered is kept anyhow.
+ */
+void fatigue_refund(
+	const struct store_ask *asks, size_t count, struct store_asks *refunds);
+
+/* True when a count that refused this record was given back by another push:
+ * it may be asked about once more. */
+bool fatigue_has_room(const struct store_ask *asks, size_t count,
+	const struct store_asks *refunds);
 
 /* Carries an ask out on what is kept under its key. */
 enum store_answer fatigue_apply(

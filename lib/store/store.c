@@ -18,6 +18,26 @@ static bool starts_with(const char *text, const char *start)
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
+char *store_url_take(const struct conf *conf, const char *path)
+{
+	const char *url =
+		conf_text(conf, path, conf_text(conf, "redis", "memory:"));
+	size_t scheme_len = strlen("lmdb:");
+	struct buf b;
+	char *file;
+
+	if (!starts_with(url, "lmdb:") || url[scheme_len] == '\0') {
+		return mem_text(url);
+	}
+	file = conf_file_take(conf, url + scheme_len);
+	buf_init(&b, SIZE_MAX);
+	buf_text(&b, "lmdb:");
+	buf_text(&b, file);
+	mem_free(file);
+	(void)buf_string(&b);
+	return b.data;
+}
+
 int store_open(struct store **out, const char *url, struct err *err)
 {
 	const struct store_backend *backend;

@@ -15,8 +15,16 @@
 
 #include "base/err.h"
 #include "policy/store_ask.h"
+#include "record/conf.h"
 
 struct store;
+
+/*
+ * The URL that push.conf gives: the member at `path' ("dedupe.store"), else
+ * the file's `redis', else "memory:".  A file of lmdb: is taken from the folder
+ * of push.conf.  The caller frees it.
+ */
+char *store_url_take(const struct conf *conf, const char *path);
 
 /* Opens by URL; a wrong URL is a usage failure, an absent server temporary. */
 int store_open(struct store **out, const char *url, struct err *err) MUST_CHECK;
