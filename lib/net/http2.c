@@ -195,11 +195,10 @@ static void http2_pack(struct http2 *c)
 			ssize_t len =
 				nghttp2_session_mem_send(c->session, &c->rest);
 
+			if (len < 0) {
+				http2_lose(c, nghttp2_strerror((int)len));
+			}
 			if (len <= 0) {
-				if (len < 0) {
-					http2_lose(
-						c, nghttp2_strerror((int)len));
-				}
 				return;
 			}
 			c->rest_len = (size_t)len;
@@ -362,6 +361,7 @@ static const char *const value_names[HTTP2_VALUE_COUNT] = {
 	[HTTP2_VALUE_DATE] = "date",
 };
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2's signature */
 static int http2_on_header(nghttp2_session *session, const nghttp2_frame *frame,
 	const uint8_t *name, size_t name_len, const uint8_t *value,
 	size_t value_len, uint8_t flags, void *self)
@@ -511,6 +511,7 @@ static int http2_on_frame_packed(
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2's signature */
 static ssize_t http2_on_body_wanted(nghttp2_session *session, int32_t stream_id,
 	uint8_t *dst, size_t size, uint32_t *flags, nghttp2_data_source *source,
 	void *self)

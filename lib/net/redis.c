@@ -109,9 +109,13 @@ void redis_drop(struct redis *r)
 static int lose(struct redis *r, struct err *err)
 {
 	struct err why = { 0 };
+	int errnum = errno;
 
-	if ((r->context->err == REDIS_ERR_IO) &&
-		(errno == EAGAIN || errno == EWOULDBLOCK)) {
+	if (r->context == NULL) {
+		BUG("no connection to lose");
+	}
+	if (r->context->err == REDIS_ERR_IO &&
+		(errnum == EAGAIN || errnum == EWOULDBLOCK)) {
 		(void)err_set(&why, 0, "%s: no answer within %d s", r->url.name,
 			COMMAND_LIMIT_S);
 	} else {
@@ -536,7 +540,7 @@ static struct due due_take(struct redis *r)
 
 static bool is_error(const redisReply *reply, const char *code)
 {
-	return reply->type == REDIS_REPLY_ERROR &&
+	return reply != NULL && reply->type == REDIS_REPLY_ERROR &&
 	       strncmp(reply->str, code, strlen(code)) == 0;
 }
 
@@ -615,7 +619,7 @@ static int show(struct redis *r, redisReply *reply,
  * reply; -1: the connection was lost before. */
 static int begin_reply(struct redis *r, redisReply **early, struct err *err)
 {
-	struct err ignored;
+	struct err ignored = { 0 };
 
 	err = err == NULL ? &ignored : err;
 	hide_shown(r);

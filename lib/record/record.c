@@ -208,7 +208,8 @@ static int take_member(
 		return 0;
 	case MEMBER_OBJECT:
 		if (m->offset != 0) {
-			memcpy(at, &v, sizeof(v));
+			/* NOLINTNEXTLINE(bugprone-sizeof-expression) */
+			memcpy(at, &v, sizeof(v)); /* the pointer */
 		}
 		return json_type(v) == JSON_OBJECT ? 0 : -1;
 	case MEMBER_ARRAY:
@@ -479,11 +480,14 @@ static void find_seam(struct record *r, struct span trace_name)
 static void give_uid(struct record *r)
 {
 	struct record_pool *pool = r->body->pool;
-	int n = snprintf(r->body->uid, sizeof(r->body->uid), "%.24s%s%llu",
-		pool->uid_seed, pool->uid_seed[0] == '\0' ? "" : "-",
-		(unsigned long long)++pool->uid_count);
+	const char *dash = pool->uid_seed[0] == '\0' ? "" : "-";
 
-	r->uid = (struct span){ r->body->uid, (size_t)n };
+	if (fmt_into(r->body->uid, sizeof(r->body->uid), "%.24s%s%llu",
+		    pool->uid_seed, dash,
+		    (unsigned long long)++pool->uid_count) != 0) {
+		BUG("no room for a uid");
+	}
+	r->uid = (struct span){ r->body->uid, strlen(r->body->uid) };
 	r->body->is_new_uid = true;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/num.h"
 
 enum { HELP_COLUMN = 26 };
@@ -13,14 +14,17 @@ enum { HELP_COLUMN = 26 };
 
 static void print_row(const struct opt *o)
 {
-	char left[80] = "";
-	int n = snprintf(left, sizeof(left), "  %c%c%s--%s%s%s",
-		o->letter != 0 ? '-' : ' ', o->letter != 0 ? o->letter : ' ',
-		o->letter != 0 ? ", " : "  ", o->name,
-		o->operand != NULL ? " " : "",
-		o->operand != NULL ? o->operand : "");
+	char left[80];
 
-	if (n < 0 || n >= HELP_COLUMN) {
+	if (fmt_into(left, sizeof(left), "  %c%c%s--%s%s%s",
+		    o->letter != 0 ? '-' : ' ',
+		    o->letter != 0 ? o->letter : ' ',
+		    o->letter != 0 ? ", " : "  ", o->name,
+		    o->operand != NULL ? " " : "",
+		    o->operand != NULL ? o->operand : "") != 0) {
+		BUG("no room for option '%s'", o->name);
+	}
+	if (strlen(left) >= HELP_COLUMN) {
 		(void)printf("%s\n%*s  %s\n", left, HELP_COLUMN, "", o->help);
 		return;
 	}

@@ -27,6 +27,7 @@ struct batch {
 	size_t count;
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `rec' is declared here */
 /* Walks the records that no stage has decided yet. */
 #define BATCH_EACH_UNDECIDED(batch, rec)                                     \
 	for (struct record *rec = batch_undecided(batch, NULL); rec != NULL; \
@@ -42,6 +43,7 @@ struct record *batch_undecided(
 		rec = ++rec##_at < (batch)->records + (batch)->count     \
 			      ? *rec##_at                                \
 			      : NULL)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 struct run; /* the running program */
 

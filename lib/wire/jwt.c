@@ -70,6 +70,7 @@ const char *jwt_alg_name(enum jwt_alg alg)
 /* --- keys --- */
 
 /* Without this OpenSSL would ask at the terminal. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): its signature */
 static int no_passphrase(char *dst, int size, int is_writing, void *self)
 {
 	(void)dst;
@@ -551,16 +552,15 @@ static enum jwt_fault parse_header(struct jwt *t, struct span header)
 	struct span text = json_text(kid);
 	enum jwt_fault fault = JWT_OK;
 
-	if (alg.ptr == NULL) {
+	if (alg.ptr == NULL ||
+		(kid != NULL &&
+			(text.ptr == NULL || text.len > JWT_KID_MAX_BYTES))) {
 		fault = JWT_BAD_HEADER;
 	} else if (json_get(root, "crit") != NULL ||
 		   json_get(root, "b64") != NULL) {
 		fault = JWT_CRITICAL;
 	} else if (jwt_alg_parse(alg) == JWT_NONE) {
 		fault = JWT_BAD_ALG;
-	} else if (kid != NULL &&
-		   (text.ptr == NULL || text.len > JWT_KID_MAX_BYTES)) {
-		fault = JWT_BAD_HEADER;
 	} else {
 		t->alg = jwt_alg_parse(alg);
 		if (kid != NULL) {
