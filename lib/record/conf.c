@@ -306,41 +306,43 @@ static int check(const struct json *v, const struct place *p, struct err *err)
 
 /* --- loading --------------------------------------------------------------- */
 
-int conf_load(struct conf **out, const char *path, struct err *err)
+int conf_parse(struct conf **out, const char *text, size_t len, struct err *err)
 {
-	struct conf *c = mem_array(1, sizeof(*c));
 	struct place top = { "", "" };
-	struct buf text;
-	const char *slash;
-	int result = -1;
+	struct conf *c = mem_array(1, sizeof(*c));
 
 	c->folder = mem_text("");
+	c->doc = json_parse(text, len, JSON_COMMENTS, err);
+	if (c->doc == NULL || check(json_root(c->doc), &top, err) != 0) {
+		conf_free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+int conf_load(struct conf **out, const char *path, struct err *err)
+{
+	const char *slash;
+	struct buf text;
+	int result;
+
 	if (path == NULL) {
-		*out = c;
-		return 0;
+		return conf_parse(out, "{}", 2, err);
 	}
 	buf_init(&text, CONF_MAX_BYTES);
-	if (buf_read_file(&text, path, err) != 0) {
-		goto out;
+	result = buf_read_file(&text, path, err);
+	if (result == 0) {
+		result = conf_parse(out, buf_string(&text), text.len, err);
+		if (result != 0) {
+			(void)err_prefix(err, "configuration '%s'", path);
+		}
 	}
-	c->doc = json_parse(
-		text.len > 0 ? text.data : "", text.len, JSON_COMMENTS, err);
-	if (c->doc == NULL || check(json_root(c->doc), &top, err) != 0) {
-		(void)err_prefix(err, "configuration '%s'", path);
-		goto out;
-	}
-	slash = strrchr(path, '/');
-	if (slash != NULL) {
-		mem_free(c->folder);
-		c->folder = mem_dup(path, (size_t)(slash + 1 - path));
-	}
-	result = 0;
-out:
 	buf_release(&text);
-	if (result != 0) {
-		conf_free(c);
-	} else {
-		*out = c;
+	slash = strrchr(path, '/');
+	if (result == 0 && slash != NULL) {
+		mem_free((*out)->folder);
+		(*out)->folder = mem_dup(path, (size_t)(slash + 1 - path));
 	}
 	return result;
 }

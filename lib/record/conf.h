@@ -18,6 +18,10 @@ struct conf;
 /* 0 and *out, or -1 with a text that names file, line or member and what was
  * expected.  `path' NULL gives an empty configuration. */
 int conf_load(struct conf **out, const char *path, struct err *err) MUST_CHECK;
+
+/* The same from memory; relative file names start at the working folder. */
+int conf_parse(struct conf **out, const char *text, size_t len,
+	struct err *err) MUST_CHECK;
 void conf_free(struct conf *c); /* accepts NULL */
 
 /* The file's root object; borrowed from `c'. */

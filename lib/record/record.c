@@ -126,29 +126,29 @@ struct member {
 		name, sizeof(name) - 1, type, 0 \
 	}
 
-/* Every member that a stage knows; the others pass through unseen. */
+/* Every member that a stage knows, shortest first; others pass unseen. */
 static const struct member members[] = {
 	AT("id", MEMBER_ID, id),
 	AT("app", MEMBER_TEXT, app),
+	CHECKED("jws", MEMBER_TEXT),
 	AT("user", MEMBER_TEXT, user),
+	CHECKED("kind", MEMBER_KIND),
+	CHECKED("part", MEMBER_OBJECT),
+	AT("topic", MEMBER_TEXT, topic),
+	CHECKED("trace", MEMBER_TRACE),
 	CHECKED("users", MEMBER_ARRAY),
 	AT("device", MEMBER_OBJECT, device),
-	CHECKED("devices", MEMBER_ARRAY),
-	AT("topic", MEMBER_TEXT, topic),
-	AT("condition", MEMBER_TEXT, condition),
 	AT("channel", MEMBER_TEXT, channel),
-	CHECKED("kind", MEMBER_KIND),
-	CHECKED("priority", MEMBER_PRIORITY),
-	AT("category", MEMBER_TEXT, category),
-	AT("campaign", MEMBER_TEXT, campaign),
-	AT("dedupe_key", MEMBER_TEXT, dedupe_key),
-	AT("created_ms", MEMBER_TIME, created_unix_ms),
-	AT("not_before_ms", MEMBER_TIME, not_before_unix_ms),
-	AT("expires_ms", MEMBER_TIME, expires_unix_ms),
+	CHECKED("devices", MEMBER_ARRAY),
 	AT("message", MEMBER_OBJECT, message),
-	CHECKED("part", MEMBER_OBJECT),
-	CHECKED("jws", MEMBER_TEXT),
-	CHECKED("trace", MEMBER_TRACE),
+	AT("campaign", MEMBER_TEXT, campaign),
+	AT("category", MEMBER_TEXT, category),
+	CHECKED("priority", MEMBER_PRIORITY),
+	AT("condition", MEMBER_TEXT, condition),
+	AT("created_ms", MEMBER_TIME, created_unix_ms),
+	AT("dedupe_key", MEMBER_TEXT, dedupe_key),
+	AT("expires_ms", MEMBER_TIME, expires_unix_ms),
+	AT("not_before_ms", MEMBER_TIME, not_before_unix_ms),
 };
 enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
 
@@ -230,7 +230,7 @@ static int take_member(
 
 static const struct member *member_of(struct span name)
 {
-	for (size_t i = 0; i < MEMBERS; i++) {
+	for (size_t i = 0; i < MEMBERS && members[i].len <= name.len; i++) {
 		if (name.len == members[i].len &&
 			memcmp(name.ptr, members[i].name, name.len) == 0) {
 			return &members[i];
@@ -789,6 +789,7 @@ int record_replace(struct record *r, struct span json)
 	b->facts = facts;
 	r->now_unix_us = old.now_unix_us;
 	r->next = old.next;
+	r->place = old.place;
 	return 0;
 }
 

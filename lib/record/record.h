@@ -82,6 +82,7 @@ struct record {
 	bool is_held;        /* kept back by an asynchronous stage */
 	bool is_consumed;    /* replaced by others: not written */
 
+	size_t place;             /* in the batch it came with */
 	struct record *next;      /* for the list of whoever holds it */
 	struct record_body *body; /* owned; bytes and parsed form */
 };

@@ -226,13 +226,9 @@ void run_finish(struct run *run)
 struct record *batch_undecided(
 	const struct batch *b, const struct record *after)
 {
-	size_t i = 0;
+	size_t first = after == NULL ? 0 : after->place + 1;
 
-	if (after != NULL) {
-		while (b->records[i++] != after) {
-		}
-	}
-	for (; i < b->count; i++) {
+	for (size_t i = first; i < b->count; i++) {
 		const struct record *r = b->records[i];
 
 		if (r->outcome == OUTCOME_UNDECIDED && !r->is_held &&
@@ -285,7 +281,9 @@ static bool fill_batch(struct run *run)
 	while (run->batch.count < room && bytes < BATCH_BYTES &&
 		input_next(run->input, &line)) {
 		bytes += line.text.len;
-		run->records[run->batch.count++] = read_one(run, &line);
+		run->records[run->batch.count] = read_one(run, &line);
+		run->records[run->batch.count]->place = run->batch.count;
+		run->batch.count++;
 	}
 	return run->batch.count > 0;
 }

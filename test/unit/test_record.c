@@ -1,0 +1,407 @@
+/* The record: what is read, what is spliced, what is refused and kept. */
+#include "test.h"
+
+#include <stdint.h>
+
+#include "record/record.h"
+
+static struct record_pool *pool;
+static struct buf out;
+
+static void begin(void)
+{
+	pool = record_pool_new(1000, "s");
+	buf_init(&out, SIZE_MAX);
+}
+
+static void end(void)
+{
+	buf_release(&out);
+	record_pool_free(pool);
+}
+
+static struct record *line(const char *text)
+{
+	return record_read(pool, text, strlen(text), 5000000);
+}
+
+/* The line as it leaves node "n" 7 µs after it came. */
+static const char *written(struct record *r)
+{
+	buf_reset(&out);
+	record_write(r, "n", r->in_unix_us + 7, &out);
+	record_free(pool, r);
+	return buf_string(&out);
+}
+
+static bool is(const char *got, const char *wanted)
+{
+	if (strcmp(got, wanted) != 0) {
+		printf("got    %swanted %s", got, wanted);
+		return false;
+	}
+	return true;
+}
+
+static void a_bare_task_gets_time_and_uid(void)
+{
+	begin();
+	CHECK(is(written(line("{\"id\":\"a\"}")),
+		"{\"id\":\"a\",\"trace\":{\"t0_us\":5000000,\"uid\":\"s-1\","
+		"\"n\":[0,7]}}\n"));
+	CHECK(is(written(line("{}")),
+		"{\"trace\":{\"t0_us\":5000000,\"uid\":\"s-2\",\"n\":[0,7]}}\n"));
+	CHECK(is(written(line(" { \"x\" : 1.0 }\t\r")),
+		" { \"x\" : 1.0,\"trace\":{\"t0_us\":5000000,\"uid\":\"s-3\","
+		"\"n\":[0,7]}}\n"));
+	end();
+}
+
+static void every_other_byte_stays_as_it_came(void)
+{
+	begin();
+	CHECK(is(written(line(
+			 "{\"n\":18446744073709551615,\"f\":1.0,\"e\":1E5,"
+			 "\"s\":\"\\/\\u4f60}}\\\"\",\"trace\":{\"t0_us\":1,"
+			 "\"uid\":\"u\",\"a\":[1,2]}}")),
+		"{\"n\":18446744073709551615,\"f\":1.0,\"e\":1E5,"
+		"\"s\":\"\\/\\u4f60}}\\\"\",\"trace\":{\"t0_us\":1,"
+		"\"uid\":\"u\",\"a\":[1,2],\"n\":[4999999,5000006]}}\n"));
+	end();
+}
+
+static void a_trace_that_is_not_last_is_moved(void)
+{
+	begin();
+	CHECK(is(
+		written(line(
+			"{\"trace\":{\"t0_us\":1,\"uid\":\"u\"},\"id\":\"a\"}")),
+		"{\"id\":\"a\",\"trace\":{\"t0_us\":1,\"uid\":\"u\","
+		"\"n\":[4999999,5000006]}}\n"));
+	CHECK(is(written(line("{\"trace\":7,\"id\":\"a\"}")),
+		"{\"id\":\"a\",\"trace\":{\"t0_us\":5000000,\"uid\":\"s-1\","
+		"\"n\":[0,7]}}\n"));
+	end();
+}
+
+static void a_node_used_twice_is_stamped_once(void)
+{
+	begin();
+	CHECK(is(written(line(
+			 "{\"id\":\"a\",\"trace\":{\"t0_us\":1,\"uid\":\"u\","
+			 "\"n\":[1,2],\"m\":[3,4,{\"x\":\"}\"}]}}")),
+		"{\"id\":\"a\",\"trace\":{\"t0_us\":1,\"uid\":\"u\","
+		"\"m\":[3,4,{\"x\":\"}\"}],\"n\":[4999999,5000006]}}\n"));
+	end();
+}
+
+static void known_members_are_taken(void)
+{
+	struct record *r;
+
+	begin();
+	r = line(
+		"{\"id\":\"i\",\"app\":\"shop\",\"user\":\"u\",\"priority\":\"high\","
+		"\"category\":\"c\",\"campaign\":\"k\",\"dedupe_key\":\"d\","
+		"\"created_ms\":1,\"not_before_ms\":2,\"expires_ms\":3,"
+		"\"device\":{\"platform\":\"android\",\"token\":\"t\"},"
+		"\"part\":{\"n\":1,\"of\":3},\"message\":{},"
+		"\"trace\":{\"t0_us\":9,\"pop\":[0,1,{\"q\":\"push:h\","
+		"\"uid\":\"h7\",\"receipt\":\"w:1\",\"attempt\":2,"
+		"\"lease_ms\":77,\"resumed\":true}]}}");
+	CHECK(span_is(r->id, "i") && span_is(r->app, "shop"));
+	CHECK(span_is(r->user, "u") && r->priority == PRIORITY_HIGH);
+	CHECK(r->kind == KIND_SINGLE && span_is(r->dedupe_key, "d"));
+	CHECK(r->created_unix_ms == 1 && r->not_before_unix_ms == 2);
+	CHECK(r->expires_unix_ms == 3 && span_is(r->campaign, "k"));
+	CHECK(r->platform == PLATFORM_ANDROID && span_is(r->token, "t"));
+	CHECK(r->part_n == 1 && r->part_of == 3 && r->message != NULL);
+	CHECK(span_is(r->uid, "h7") && span_is(r->queue, "push:h"));
+	CHECK(span_is(r->receipt, "w:1") && r->attempt == 2);
+	CHECK(r->lease_unix_ms == 77 && r->is_resumed && r->t0_unix_us == 9);
+	CHECK(r->outcome == OUTCOME_UNDECIDED && !r->was_decided);
+	record_free(pool, r);
+	r = line("{\"users\":[]}");
+	CHECK(r->kind == KIND_BATCH && r->priority == PRIORITY_NORMAL);
+	record_free(pool, r);
+	r = line("{\"users\":[],\"kind\":\"single\"}");
+	CHECK(r->kind == KIND_SINGLE);
+	record_free(pool, r);
+	end();
+}
+
+static void decided_records_are_known_as_such(void)
+{
+	struct record *r;
+
+	begin();
+	r = line(
+		"{\"id\":\"a\",\"trace\":{\"t0_us\":1,\"uid\":\"u\",\"x\":[1,2],"
+		"\"outcome\":\"retry\",\"reason\":\"throttled\",\"after_ms\":9}}");
+	CHECK(r->was_decided && r->outcome == OUTCOME_RETRY);
+	CHECK(r->reason == REASON_THROTTLED && r->after_ms == 9);
+	buf_reset(&out);
+	record_write(r, NULL, 0, &out);
+	CHECK(out.len ==
+		strlen("{\"id\":\"a\",\"trace\":{\"t0_us\":1,\"uid\":\"u\","
+		       "\"x\":[1,2],\"outcome\":\"retry\","
+		       "\"reason\":\"throttled\",\"after_ms\":9}}\n"));
+	record_free(pool, r);
+	end();
+}
+
+static void decisions_and_facts_are_written(void)
+{
+	struct record *r;
+
+	begin();
+	r = line("{\"id\":\"a\"}");
+	record_fact_text(r, "why", span_of("a\"b"));
+	record_fact_int(r, "n", -4);
+	record_retry(r, REASON_THROTTLED, 60000);
+	CHECK(is(written(r),
+		"{\"id\":\"a\",\"trace\":{\"t0_us\":5000000,\"uid\":\"s-1\","
+		"\"n\":[0,7,{\"why\":\"a\\\"b\",\"n\":-4}],"
+		"\"outcome\":\"retry\",\"reason\":\"throttled\","
+		"\"after_ms\":60000}}\n"));
+	end();
+}
+
+static void what_is_no_object_is_kept_raw(void)
+{
+	static const char *const bad[] = { "x", "[1]", "{\"a\":1", "{\"a\":1}}",
+		"{'a':1}", "{\"a\":01}", "\"text\"", "{\"a\":1}{\"b\":2}",
+		"{\"a\":NaN}", "{\"a\":1,}", "\xef\xbb\xbf{}" };
+	struct record *r;
+
+	begin();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct json_doc *doc;
+		const char *text;
+
+		r = line(bad[i]);
+		CHECK(r->reason == REASON_MALFORMED);
+		text = written(r);
+		doc = json_parse(text, strlen(text), JSON_STRICT, NULL);
+		CHECK(json_is_text(json_get(json_root(doc), "raw"), bad[i]));
+		json_free(doc);
+	}
+	r = line("\xff\xfe");
+	CHECK(is(written(r),
+		"{\"raw_base64\":\"//4=\",\"trace\":{\"t0_us\":5000000,"
+		"\"uid\":\"s-12\",\"n\":[0,7],\"outcome\":\"rejected\","
+		"\"reason\":\"malformed\"}}\n"));
+	end();
+}
+
+static void wrong_types_and_doubles_are_refused(void)
+{
+	static const char *const bad[] = { "{\"id\":7}", "{\"user\":null}",
+		"{\"id\":\"a\",\"id\":\"b\"}", "{\"priority\":\"urgent\"}",
+		"{\"kind\":\"many\"}", "{\"users\":\"a\"}", "{\"device\":{}}",
+		"{\"created_ms\":-1}", "{\"created_ms\":1.5}",
+		"{\"expires_ms\":\"1\"}", "{\"message\":[]}",
+		"{\"part\":{\"n\":3,\"of\":3}}", "{\"\\u0061pp\":\"x\"}" };
+
+	begin();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct record *r = line(bad[i]);
+
+		if (r->reason != REASON_BAD_MEMBER) {
+			printf("taken: %s\n", bad[i]);
+		}
+		CHECK(r->reason == REASON_BAD_MEMBER);
+		record_free(pool, r);
+	}
+	end();
+}
+
+static void a_task_over_the_maximum_keeps_its_beginning(void)
+{
+	char text[2000];
+	struct record *r;
+
+	begin();
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "{\"id\":\"", 7);
+	memcpy(text + 1997, "\"}", 3);
+	r = line(text);
+	CHECK(r->reason == REASON_TOO_LARGE);
+	CHECK(r->id.ptr == NULL && json_get(r->root, "raw") != NULL);
+	record_free(pool, r);
+	r = record_read_too_long(pool,
+		(struct span){ "\xe4\xbd\xa0\xe4\xbd", 5 }, 70000, 5000000);
+	CHECK(is(written(r),
+		"{\"raw\":\"\xe4\xbd\xa0\",\"raw_bytes\":70000,\"trace\":{"
+		"\"t0_us\":5000000,\"uid\":\"s-2\",\"n\":[0,7],"
+		"\"outcome\":\"rejected\",\"reason\":\"too-large\"}}\n"));
+	end();
+}
+
+static void what_stages_added_may_go_over_the_maximum(void)
+{
+	char text[1500];
+	struct record *r;
+
+	begin();
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "{\"x\":\"", 6);
+	(void)snprintf(text + 1400, 100, "%s",
+		"\",\"trace\":{\"t0_us\":1,\"uid\":\"u\"}}");
+	r = line(text);
+	CHECK(r->outcome == OUTCOME_UNDECIDED);
+	record_free(pool, r);
+	end();
+}
+
+static void a_claim_drops_the_producers_trace(void)
+{
+	struct record *r;
+
+	begin();
+	r = record_claim(pool,
+		span_of("{\"id\":\"a\",\"trace\":{\"outcome\":\"accepted\"},\n"
+			"  \"user\":\"u\"}\n"),
+		5000000);
+	CHECK(r->outcome == OUTCOME_UNDECIDED && span_is(r->user, "u"));
+	record_fact_text(r, "uid", span_of("h1"));
+	CHECK(is(written(r),
+		"{\"id\":\"a\",\"user\":\"u\",\"trace\":{\"t0_us\":5000000,"
+		"\"n\":[0,7,{\"uid\":\"h1\"}]}}\n"));
+	end();
+}
+
+static void members_are_added_in_front_of_the_trace(void)
+{
+	struct record *r;
+
+	begin();
+	r = line("{\"id\":\"a\"}");
+	record_add(r, "device", span_of("{\"token\":\"t\"}"));
+	record_add(r, "k", span_of("1"));
+	CHECK(is(written(r),
+		"{\"id\":\"a\",\"device\":{\"token\":\"t\"},\"k\":1,\"trace\":{"
+		"\"t0_us\":5000000,\"uid\":\"s-1\",\"n\":[0,7]}}\n"));
+	r = line("{\"id\":\"a\",\"trace\":{\"t0_us\":1,\"uid\":\"u\"}}");
+	record_add(r, "k", span_of("1"));
+	CHECK(is(written(r),
+		"{\"id\":\"a\",\"k\":1,\"trace\":{\"t0_us\":1,\"uid\":\"u\","
+		"\"n\":[4999999,5000006]}}\n"));
+	r = line("{}");
+	record_add(r, "k", span_of("1"));
+	CHECK(is(written(r),
+		"{\"k\":1,\"trace\":{\"t0_us\":5000000,\"uid\":\"s-2\","
+		"\"n\":[0,7]}}\n"));
+	end();
+}
+
+static void a_task_is_replaced_and_the_trace_stays(void)
+{
+	struct record *r;
+
+	begin();
+	r = line("{\"app\":\"a\",\"jws\":\"x\",\"trace\":{\"t0_us\":1,"
+		 "\"pop\":[0,1,{\"uid\":\"u\",\"receipt\":\"w:1\"}]}}");
+	CHECK(record_replace(r, span_of("[1]")) == -1);
+	CHECK(span_is(r->app, "a"));
+	CHECK(record_replace(r,
+		      span_of(" {\"id\":\"new\",\"trace\":{\"uid\":\"forged\"}} ")) ==
+		0);
+	CHECK(span_is(r->id, "new") && span_is(r->uid, "u"));
+	CHECK(span_is(r->receipt, "w:1"));
+	CHECK(is(written(r),
+		"{\"id\":\"new\",\"trace\":{\"t0_us\":1,\"pop\":[0,1,"
+		"{\"uid\":\"u\",\"receipt\":\"w:1\"}],"
+		"\"n\":[4999999,5000006]}}\n"));
+	r = line("{\"app\":\"a\"}");
+	CHECK(record_replace(r, span_of("{}")) == 0);
+	CHECK(is(written(r),
+		"{\"trace\":{\"t0_us\":5000000,\"uid\":\"s-1\",\"n\":[0,7]}}\n"));
+	end();
+}
+
+static void children_share_trace_and_identity(void)
+{
+	static const char *const without[] = { "users", NULL };
+	struct record *r;
+	struct record *child;
+	struct buf task;
+
+	begin();
+	buf_init(&task, SIZE_MAX);
+	r = line("{\"users\":[\"a\",\"b\"],\"id\":\"i\"}");
+	record_task(r, without, &task);
+	CHECK(strcmp(buf_string(&task), "{\"id\":\"i\"}") == 0);
+	child = record_child(pool, r, (struct span){ task.data, task.len });
+	CHECK(child != NULL && span_equal(child->uid, r->uid));
+	CHECK(child->t0_unix_us == r->t0_unix_us);
+	CHECK(is(written(child),
+		"{\"id\":\"i\",\"trace\":{\"t0_us\":5000000,\"uid\":\"s-1\","
+		"\"n\":[0,7]}}\n"));
+	record_free(pool, r);
+	buf_release(&task);
+	end();
+}
+
+static void replay_takes_back_what_this_node_said(void)
+{
+	struct record *r;
+
+	begin();
+	r = line(
+		"{\"id\":\"a\",\"trace\":{\"t0_us\":1000,\"uid\":\"u\","
+		"\"m\":[1,2],\"n\":[10,15,{\"x\":1}],\"outcome\":\"suppressed\","
+		"\"reason\":\"duplicate\"}}");
+	record_rewind(r, "n");
+	CHECK(r->outcome == OUTCOME_UNDECIDED && r->now_unix_us == 1010);
+	CHECK(is(written(r),
+		"{\"id\":\"a\",\"trace\":{\"t0_us\":1000,\"uid\":\"u\","
+		"\"m\":[1,2],\"n\":[10,15]}}\n"));
+	r = line("{\"id\":\"a\",\"trace\":{\"t0_us\":1000,\"uid\":\"u\","
+		 "\"m\":[1,2],\"outcome\":\"suppressed\","
+		 "\"reason\":\"duplicate\"}}");
+	record_rewind(r, "n");
+	CHECK(r->outcome == OUTCOME_SUPPRESSED && r->was_decided);
+	record_free(pool, r);
+	end();
+}
+
+static void some_of_everything(void)
+{
+	begin();
+	(void)written(line("{\"id\":\"a\",\"users\":[1,2,3]}"));
+	(void)written(line("rubbish"));
+	(void)written(line("{\"trace\":{\"a\":[1,2]},\"id\":\"a\"}"));
+	end();
+}
+
+static void failing_memory_ends_the_program_cleanly(void)
+{
+	test_each_allocation_fails(some_of_everything);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		TEST(a_bare_task_gets_time_and_uid),
+		TEST(every_other_byte_stays_as_it_came),
+		TEST(a_trace_that_is_not_last_is_moved),
+		TEST(a_node_used_twice_is_stamped_once),
+		TEST(known_members_are_taken),
+		TEST(decided_records_are_known_as_such),
+		TEST(decisions_and_facts_are_written),
+		TEST(what_is_no_object_is_kept_raw),
+		TEST(wrong_types_and_doubles_are_refused),
+		TEST(a_task_over_the_maximum_keeps_its_beginning),
+		TEST(what_stages_added_may_go_over_the_maximum),
+		TEST(a_claim_drops_the_producers_trace),
+		TEST(members_are_added_in_front_of_the_trace),
+		TEST(a_task_is_replaced_and_the_trace_stays),
+		TEST(children_share_trace_and_identity),
+		TEST(replay_takes_back_what_this_node_said),
+		TEST(failing_memory_ends_the_program_cleanly),
+		TEST_END,
+	};
+
+	return test_main(tests, argc, argv);
+}
