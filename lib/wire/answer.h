@@ -41,8 +41,8 @@ struct answer_row {
 
 struct answer {
 	const struct answer_row *row; /* constant, never NULL */
-	int64_t after_ms;       /* the row's floor or what the vendor asked for,
-	                     whichever is longer */
+	int64_t after_ms; /* wait at least this long before the next attempt:
+	                     what the vendor asked for, else the row's */
 	int64_t vendor_unix_ms; /* since when the token is dead; 0: not told */
 };
 
