@@ -1,0 +1,50 @@
+/* Checks and builds the names of keys. */
+#include "queue/key.h"
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+enum { KEY_MAX_BYTES = 2 * KEY_NAME_MAX_BYTES + 64 };
+
+bool key_is_queue(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+
+		if (c <= ' ' || c > '~' || c == '{' || c == '}') {
+			return false;
+		}
+	}
+	return name.len > 0 && name.len <= KEY_NAME_MAX_BYTES;
+}
+
+bool key_is_worker(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			    (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+			    c == '-')) {
+			return false;
+		}
+	}
+	return name.len > 0 && name.len <= KEY_NAME_MAX_BYTES;
+}
+
+char *key_take(const char *queue, const char *what, const char *worker)
+{
+	struct buf key;
+	char *taken;
+
+	buf_init(&key, KEY_MAX_BYTES);
+	buf_fmt(&key, "{%s}:%s", queue, what);
+	if (worker != NULL) {
+		buf_fmt(&key, ":%s", worker);
+	}
+	taken = mem_text(buf_string(&key));
+	buf_release(&key);
+	return taken;
+}

@@ -1,0 +1,24 @@
+/*
+ * The names of a queue's keys in Redis.  All but the queue's own begin with
+ * {QUEUE}: so that in a cluster they live where the queue lives.
+ */
+#ifndef PUSH_QUEUE_KEY_H
+#define PUSH_QUEUE_KEY_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/span.h"
+
+enum { KEY_NAME_MAX_BYTES = 128 };
+
+/* A queue's name: 1 to 128 printable bytes of ASCII without blank or braces. */
+bool key_is_queue(struct span name);
+
+/* A worker's name: 1 to 128 of letters, digits, '.', '_' and '-'. */
+bool key_is_worker(struct span name);
+
+/* "{queue}:what" or "{queue}:what:worker"; the caller frees it. */
+char *key_take(const char *queue, const char *what, const char *worker);
+
+#endif

@@ -1,0 +1,463 @@
+/*
+ * Chooses the queue to claim from, and waits for all of them.
+ *
+ * What is true of a lane:
+ *
+ *	is_ready   it may have entries: claim from it
+ *	!is_ready  it was found empty: its list is watched with BLMOVE, and
+ *	           due_mono_ms is when something in it comes due by itself
+ *	is_full    the window left it no room: not asked until something was
+ *	           settled (its wake list tells) or the timer runs out
+ *
+ * A lane's in_flight is what its last claim said; it only falls behind our
+ * back (by settling), so a sum of old figures never overfills the window.
+ */
+#include "queue/lanes.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/redis.h"
+#include "queue/hold.h"
+#include "queue/key.h"
+
+enum {
+	LOOK_ANYWAY_MS = 5000,
+	BLOCK_S = 30,       /* how long Redis keeps us waiting */
+	OVERDUE_MS = 40000, /* then the connection is given up */
+	FLOOR_EVERY = 8,    /* one claim in so many begins with a lower lane */
+	RESERVED_SHARE = 8, /* 1/8 of the window is for the first lane */
+	WAKE_SHARE = 4,     /* a full window waits for a quarter at most */
+};
+
+struct lane;
+
+/* One blocking command through the loop. */
+struct waiter {
+	struct lane *lane;
+	struct redis *redis;   /* owned */
+	struct loop_fd *watch; /* owned; NULL: not waiting */
+	char *key;             /* owned */
+	bool is_list;          /* BLMOVE on the queue; else BLPOP of tokens */
+	int64_t since_mono_ms;
+};
+
+struct lane {
+	struct lanes *lanes;
+	struct claim *claim; /* owned */
+	struct waiter list;
+	struct waiter wake;
+	int64_t in_flight;
+	int64_t due_mono_ms; /* INT64_MAX: nothing known */
+	bool is_ready;
+	bool is_full;
+	bool is_stale;  /* in_flight is to be asked anew */
+	bool will_wake; /* settling on it leaves a token */
+};
+
+struct lanes {
+	struct loop *loop;
+	lanes_wake_cb *on_wake;
+	void *self;
+	int64_t window;
+	int64_t batch;
+	int64_t wake_step;
+	struct lane *lanes; /* owned */
+	size_t count;
+	uint64_t rounds;        /* claims that gave something */
+	uint64_t floors;        /* of those, begun with a lower lane */
+	struct loop_timer look; /* something is due */
+	struct loop_timer renew;
+};
+
+/* --- waiting --------------------------------------------------------------- */
+
+static void waiter_stop(struct waiter *w)
+{
+	loop_unwatch(w->watch);
+	w->watch = NULL;
+}
+
+static void waiter_arm(struct waiter *w);
+
+/* A token: something was settled, or will be due earlier than was known. */
+static void on_token(struct lane *woken)
+{
+	struct lanes *l = woken->lanes;
+
+	for (size_t i = 0; i < l->count; i++) {
+		l->lanes[i].is_full = false;
+	}
+	woken->is_ready = true;
+	woken->is_stale = true;
+	woken->will_wake = false;
+}
+
+static void on_answer(void *self, int fd, unsigned ready)
+{
+	struct waiter *w = self;
+	struct lane *lane = w->lane;
+	const struct redis_reply *reply;
+	struct err lost;
+	int got = redis_poll(w->redis, &reply, &lost);
+
+	(void)fd;
+	(void)ready;
+	if (got == 0) {
+		return;
+	}
+	waiter_stop(w);
+	if (got == 1 && redis_type(reply) == REDIS_TYPE_NIL) {
+		waiter_arm(w);
+		return;
+	}
+	/* A lost connection is left to the claim that follows, which tells. */
+	if (w->is_list) {
+		lane->is_ready = true;
+	} else {
+		on_token(lane);
+	}
+	lane->lanes->on_wake(lane->lanes->self);
+}
+
+/* Begins to wait, unless it does.  Without a connection only the timer is left:
+ * late, but not wrong. */
+static void waiter_arm(struct waiter *w)
+{
+	struct err lost;
+	const char block[] = { '0' + BLOCK_S / 10, '0' + BLOCK_S % 10, '\0' };
+
+	if (w->watch != NULL) {
+		if (clock_mono_ms() - w->since_mono_ms < OVERDUE_MS) {
+			return;
+		}
+		waiter_stop(w);
+		redis_drop(w->redis);
+	}
+	if (w->is_list) {
+		redis_append(w->redis, 6,
+			(struct span[]){ span_of("BLMOVE"), span_of(w->key),
+				span_of(w->key), span_of("RIGHT"),
+				span_of("RIGHT"), span_of(block) });
+	} else {
+		redis_append(w->redis, 3,
+			(struct span[]){ span_of("BLPOP"), span_of(w->key),
+				span_of(block) });
+	}
+	if (redis_send(w->redis, &lost) != 0) {
+		return;
+	}
+	w->since_mono_ms = clock_mono_ms();
+	w->watch = loop_watch(w->lane->lanes->loop, redis_fd(w->redis),
+		LOOP_READ, on_answer, w);
+}
+
+static void on_look(void *self)
+{
+	struct lanes *l = self;
+
+	for (size_t i = 0; i < l->count; i++) {
+		l->lanes[i].is_ready = true;
+		l->lanes[i].is_full = false;
+		l->lanes[i].is_stale = true;
+		l->lanes[i].will_wake = false;
+	}
+	l->on_wake(l->self);
+}
+
+static void arm_all(struct lanes *l)
+{
+	int64_t now_mono_ms = clock_mono_ms();
+	int64_t due_mono_ms = now_mono_ms + LOOK_ANYWAY_MS;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct lane *lane = &l->lanes[i];
+
+		if (!lane->is_ready) {
+			waiter_arm(&lane->list);
+		}
+		waiter_arm(&lane->wake);
+		if (lane->due_mono_ms < due_mono_ms) {
+			due_mono_ms = lane->due_mono_ms;
+		}
+	}
+	loop_timer_set(l->loop, &l->look,
+		due_mono_ms <= now_mono_ms ? 0
+					   : (due_mono_ms - now_mono_ms) * 1000,
+		on_look, l);
+}
+
+/* Also while the output is blocked and nothing is claimed. */
+static void on_renew(void *self)
+{
+	struct lanes *l = self;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct err failed;
+
+		if (claim_renew(l->lanes[i].claim, &failed) != 0 &&
+			claim_is_displaced(l->lanes[i].claim)) {
+			l->on_wake(l->self);
+		}
+	}
+	loop_timer_set(
+		l->loop, &l->renew, (int64_t)HOLD_RENEW_MS * 1000, on_renew, l);
+}
+
+/* --- opening --------------------------------------------------------------- */
+
+static int waiter_init(struct waiter *w, struct lane *lane, const char *url,
+	char *key, struct err *err)
+{
+	w->lane = lane;
+	w->key = key;
+	return redis_new(&w->redis, url, err);
+}
+
+static void waiter_release(struct waiter *w)
+{
+	waiter_stop(w);
+	redis_close(w->redis);
+	mem_free(w->key);
+}
+
+static int lane_init(struct lane *lane, struct lanes *l, const char *queue,
+	const struct claim_settings *settings, struct err *err)
+{
+	lane->lanes = l;
+	lane->is_ready = true;
+	lane->due_mono_ms = INT64_MAX;
+	lane->list.is_list = true;
+	if (claim_open(&lane->claim, queue, settings, err) != 0) {
+		return -1;
+	}
+	if (waiter_init(&lane->list, lane, settings->url, mem_text(queue),
+		    err) != 0) {
+		return -1;
+	}
+	return waiter_init(&lane->wake, lane, settings->url,
+		key_take(queue, "wake", settings->worker), err);
+}
+
+static int check_queues(const struct lanes_settings *s, struct err *err)
+{
+	if (s->count == 0) {
+		return err_usage(err, 0, "no queue is named");
+	}
+	for (size_t i = 0; i < s->count; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(s->queues[i], s->queues[k]) == 0) {
+				return err_usage(err, 0,
+					"queue '%s' is named twice",
+					s->queues[i]);
+			}
+		}
+	}
+	return 0;
+}
+
+int lanes_open(struct lanes **out, const struct lanes_settings *settings,
+	struct loop *loop, lanes_wake_cb *on_wake, void *self, struct err *err)
+{
+	struct lanes *l;
+	int64_t quarter = settings->window / WAKE_SHARE;
+
+	if (check_queues(settings, err) != 0) {
+		return -1;
+	}
+	l = mem_array(1, sizeof(*l));
+	l->loop = loop;
+	l->on_wake = on_wake;
+	l->self = self;
+	l->window = settings->window;
+	l->batch = settings->batch;
+	l->wake_step = settings->batch < quarter ? settings->batch : quarter;
+	l->wake_step = l->wake_step < 1 ? 1 : l->wake_step;
+	l->lanes = mem_array(settings->count, sizeof(*l->lanes));
+	for (size_t i = 0; i < settings->count; i++) {
+		l->count++;
+		if (lane_init(&l->lanes[i], l, settings->queues[i],
+			    &settings->claim, err) != 0) {
+			lanes_close(l);
+			return -1;
+		}
+	}
+	loop_timer_set(
+		l->loop, &l->renew, (int64_t)HOLD_RENEW_MS * 1000, on_renew, l);
+	*out = l;
+	return 0;
+}
+
+void lanes_close(struct lanes *l)
+{
+	if (l == NULL) {
+		return;
+	}
+	loop_timer_stop(l->loop, &l->look);
+	loop_timer_stop(l->loop, &l->renew);
+	for (size_t i = 0; i < l->count; i++) {
+		waiter_release(&l->lanes[i].list);
+		waiter_release(&l->lanes[i].wake);
+		claim_close(l->lanes[i].claim);
+	}
+	mem_free(l->lanes);
+	mem_free(l);
+}
+
+/* --- claiming -------------------------------------------------------------- */
+
+static int64_t room_of(const struct lanes *l, size_t i)
+{
+	int64_t room = l->window;
+
+	if (i > 0) {
+		room -= l->window / RESERVED_SHARE;
+	}
+	for (size_t k = 0; k < l->count; k++) {
+		room -= k == i ? 0 : l->lanes[k].in_flight;
+	}
+	return room;
+}
+
+/* `window' 0 claims nothing: it only asks to be woken. */
+static int claim_from(struct lanes *l, size_t i, int64_t window,
+	const struct claim_batch **out, struct err *err)
+{
+	struct lane *lane = &l->lanes[i];
+	const struct claim_want want = {
+		.max = l->batch,
+		.window = window,
+		.wake_step = l->wake_step,
+	};
+	const struct claim_batch *b;
+	int64_t room;
+
+	if (claim_take(lane->claim, &want, &b, err) != 0) {
+		return -1;
+	}
+	room = window - (b->in_flight - (int64_t)b->count);
+	room = room < l->batch ? room : l->batch;
+	lane->in_flight = b->in_flight;
+	lane->due_mono_ms =
+		b->next_ms < 0 ? INT64_MAX : clock_mono_ms() + b->next_ms + 1;
+	lane->will_wake = b->is_full;
+	*out = b;
+	lane->is_full = b->is_full;
+	lane->is_ready = b->is_full || (int64_t)b->count >= room;
+	return 0;
+}
+
+static int ask_counts(struct lanes *l, struct err *err)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct lane *lane = &l->lanes[i];
+
+		/* A single lane's claim counts for itself. */
+		if (l->count > 1 && lane->is_stale &&
+			claim_count(lane->claim, &lane->in_flight, err) != 0) {
+			return -1;
+		}
+		lane->is_stale = false;
+	}
+	return 0;
+}
+
+/* Some lane found no room: whoever fills the window is to wake us. */
+static int ask_to_be_woken(struct lanes *l, struct err *err)
+{
+	bool is_blocked = false;
+
+	for (size_t i = 0; i < l->count; i++) {
+		is_blocked |= l->lanes[i].is_full;
+	}
+	for (size_t i = 0; is_blocked && i < l->count; i++) {
+		struct lane *lane = &l->lanes[i];
+		const struct claim_batch *none;
+		bool was_ready = lane->is_ready;
+		bool was_full = lane->is_full;
+
+		if (lane->will_wake || lane->in_flight == 0) {
+			continue;
+		}
+		if (claim_from(l, i, 0, &none, err) != 0) {
+			return -1;
+		}
+		lane->is_ready = was_ready;
+		lane->is_full = was_full;
+	}
+	return 0;
+}
+
+int lanes_take(struct lanes *l, const struct claim_batch **out, struct err *err)
+{
+	size_t first = 0;
+
+	if (ask_counts(l, err) != 0) {
+		return -1;
+	}
+	if (l->count > 1 && l->rounds % FLOOR_EVERY == FLOOR_EVERY - 1) {
+		first = 1 + l->floors % (l->count - 1);
+	}
+	for (size_t k = 0; k <= l->count; k++) {
+		size_t i = k == 0 ? first : k - 1;
+		struct lane *lane = &l->lanes[i];
+
+		if (!lane->is_ready || lane->is_full) {
+			continue;
+		}
+		if (claim_from(l, i, room_of(l, i), out, err) != 0) {
+			return -1;
+		}
+		if ((*out)->count > 0) {
+			l->rounds++;
+			l->floors += first > 0;
+			return 1;
+		}
+	}
+	if (ask_to_be_woken(l, err) != 0) {
+		return -1;
+	}
+	arm_all(l);
+	return 0;
+}
+
+bool lanes_is_empty(const struct lanes *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		if (l->lanes[i].is_ready) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool lanes_is_displaced(const struct lanes *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		if (claim_is_displaced(l->lanes[i].claim)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int64_t lanes_recovered(const struct lanes *l)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		sum += claim_recovered(l->lanes[i].claim);
+	}
+	return sum;
+}
+
+int64_t lanes_in_flight(const struct lanes *l)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		sum += l->lanes[i].in_flight;
+	}
+	return sum;
+}

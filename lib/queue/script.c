@@ -1,0 +1,61 @@
+/* Puts the scripts together from the files embedded at build time. */
+#include "queue/script.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+extern const char asset_entry_lua[];
+extern const size_t asset_entry_lua_len;
+extern const char asset_claim_lua[];
+extern const size_t asset_claim_lua_len;
+extern const char asset_hold_lua[];
+extern const size_t asset_hold_lua_len;
+extern const char asset_release_lua[];
+extern const size_t asset_release_lua_len;
+extern const char asset_recover_lua[];
+extern const size_t asset_recover_lua_len;
+extern const char asset_resume_lua[];
+extern const size_t asset_resume_lua_len;
+extern const char asset_settle_lua[];
+extern const size_t asset_settle_lua_len;
+
+static struct span own_text(enum script_name name)
+{
+	switch (name) {
+	case SCRIPT_CLAIM:
+		return (struct span){ asset_claim_lua, asset_claim_lua_len };
+	case SCRIPT_HOLD:
+		return (struct span){ asset_hold_lua, asset_hold_lua_len };
+	case SCRIPT_RELEASE:
+		return (struct span){ asset_release_lua,
+			asset_release_lua_len };
+	case SCRIPT_RECOVER:
+		return (struct span){ asset_recover_lua,
+			asset_recover_lua_len };
+	case SCRIPT_RESUME:
+		return (struct span){ asset_resume_lua, asset_resume_lua_len };
+	case SCRIPT_SETTLE:
+		return (struct span){ asset_settle_lua, asset_settle_lua_len };
+	}
+	BUG("no script %d", (int)name);
+}
+
+void script_init(struct script *s, enum script_name name)
+{
+	struct span own = own_text(name);
+	size_t len = asset_entry_lua_len + own.len;
+
+	s->text = mem_alloc(len + 1);
+	memcpy(s->text, asset_entry_lua, asset_entry_lua_len);
+	memcpy(s->text + asset_entry_lua_len, own.ptr, own.len);
+	s->text[len] = '\0';
+	redis_script_init(&s->call, (struct span){ s->text, len });
+}
+
+void script_release(struct script *s)
+{
+	mem_free(s->text);
+	s->text = NULL;
+}

@@ -1,0 +1,78 @@
+/*
+ * Ending claims: done, later, dead letter, with feedback; a batch at a time, in
+ * one script call a queue.  See push-queue(7) and settle.lua.
+ *
+ * Each item is carried out as a whole or not at all, and only while its receipt
+ * is still in flight and its part not settled before: so asking twice changes
+ * nothing.
+ */
+#ifndef PUSH_QUEUE_SETTLE_H
+#define PUSH_QUEUE_SETTLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/span.h"
+
+struct settle;
+
+enum settle_action {
+	SETTLE_DONE,
+	SETTLE_LATER, /* as it was, at `unix_ms'; no attempt is counted */
+	SETTLE_RETRY, /* the next attempt in `after_ms'; over the limit: dead */
+	SETTLE_DEAD,  /* to the dead letters */
+};
+
+enum { SETTLE_FEEDBACK_MAX = 12 };
+
+struct settle_pair {
+	struct span name;
+	struct span value;
+};
+
+/* Everything is borrowed until settle_add() returns. */
+struct settle_item {
+	struct span queue;
+	struct span receipt;
+	int64_t part_n;
+	int64_t part_of; /* 0: not a part */
+	enum settle_action action;
+	int64_t unix_ms;    /* SETTLE_LATER */
+	int64_t after_ms;   /* SETTLE_RETRY */
+	const char *reason; /* SETTLE_RETRY, SETTLE_DEAD */
+	bool is_device;     /* `bytes' is a device record */
+	struct span bytes;  /* what is kept; absent: what was claimed */
+	struct settle_pair feedback[SETTLE_FEEDBACK_MAX];
+	size_t feedback_count; /* 0: none */
+};
+
+struct settle_counts {
+	uint64_t settled;
+	uint64_t late; /* the lease was lost, or it was settled before */
+	uint64_t delayed;
+	uint64_t dead;
+};
+
+/* `attempts': after that many a retry becomes a dead letter.  Connects; errors
+ * as redis_open(). */
+int settle_open(struct settle **out, const char *url, int64_t attempts,
+	struct err *err) MUST_CHECK;
+void settle_close(struct settle *s); /* accepts NULL */
+
+/* False when queue or receipt are none that the queue could have given. */
+bool settle_can(struct span queue, struct span receipt);
+
+/* Adds one item for which settle_can() is true. */
+void settle_add(struct settle *s, const struct settle_item *item);
+
+/* Carries out what was added and adds to *counts.  -1: a temporary failure; what
+ * was added is kept and asked for again by the next call. */
+int settle_exchange(struct settle *s, struct settle_counts *counts,
+	struct err *err) MUST_CHECK;
+
+/* Forgets what was added. */
+void settle_reset(struct settle *s);
+
+#endif
