@@ -99,6 +99,7 @@ void record_retry(struct record *r, enum reason reason, int64_t after_ms);
 /* Adds to the facts of this node's trace member.  `name' is a literal. */
 void record_fact_text(struct record *r, const char *name, struct span text);
 void record_fact_int(struct record *r, const char *name, int64_t n);
+void record_fact_bool(struct record *r, const char *name, bool is_true);
 
 /*
  * Adds a member to the task, in front of the trace.  `json' is one value,

@@ -166,6 +166,12 @@ void record_fact_int(struct record *r, const char *name, int64_t n)
 	buf_i64(&r->body->facts, n);
 }
 
+void record_fact_bool(struct record *r, const char *name, bool is_true)
+{
+	put_name(&r->body->facts, name);
+	buf_text(&r->body->facts, is_true ? "true" : "false");
+}
+
 void record_add(struct record *r, const char *name, struct span json)
 {
 	put_name(&r->body->members, name);
