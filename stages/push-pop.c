@@ -1,0 +1,226 @@
+/*
+ * push-pop - claim tasks from the queue and start the stream
+ *
+ * The head of the chain: claims tasks under a lease, in batches, and writes each
+ * as a record whose trace names the claim.  Nothing it wrote is gone from the
+ * queue before push-ack has settled it.  See push-pop(1) and push-queue(7).
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "queue/key.h"
+#include "queue/lanes.h"
+#include "queue/settle.h"
+#include "record/record.h"
+#include "stage/stage.h"
+
+enum { BATCH_MOST = 1000, WINDOW_MOST = 100000 };
+
+struct app {
+	const char *url;
+	struct opt_list queues;
+	const char *worker;
+	int64_t window;
+	int64_t batch;
+	int64_t lease_ms;
+	int64_t attempts;
+	bool once;
+
+	struct run *run;      /* borrowed */
+	struct lanes *lanes;  /* owned */
+	struct settle *later; /* owned; puts back what must wait */
+	size_t postponed;     /* not yet told to the queue */
+	uint64_t claimed;
+	char host[KEY_NAME_MAX_BYTES + 1];
+};
+
+static struct app app = {
+	.url = "redis://127.0.0.1",
+	.window = 1024,
+	.batch = 128,
+	.lease_ms = 60 * 1000,
+	.attempts = 5,
+};
+
+/* clang-format off */
+static const struct opt opts[] = {
+	OPT_LIST("queue", "NAME", &app.queues, "queues",
+		"list to claim from; repeat in order of priority"),
+	OPT_TEXT("redis", "URL", &app.url, "redis",
+		"where the queues are; default redis://127.0.0.1"),
+	OPT_TEXT("worker", "NAME", &app.worker, "worker",
+		"name of this worker, of no other that runs; default the host's"),
+	OPT_INT("window", "N", &app.window, 1, WINDOW_MOST, "pop.window",
+		"tasks claimed and not settled, at most; default 1024"),
+	OPT_INT("batch", "N", &app.batch, 1, BATCH_MOST, "pop.batch",
+		"tasks claimed at once, at most; default 128"),
+	OPT_DURATION("lease", "TIME", &app.lease_ms, "pop.lease",
+		"how long a claim holds; default 60s"),
+	OPT_INT("attempts", "N", &app.attempts, 1, 1000, "pop.attempts",
+		"deliveries of a task before it is a dead letter; default 5"),
+	OPT_FLAG("once", &app.once, "end when there is nothing to claim"),
+	OPT_END,
+};
+/* clang-format on */
+
+/* The host's name, with what a worker's name cannot hold replaced. */
+static const char *host_worker(struct app *a)
+{
+	if (gethostname(a->host, sizeof(a->host) - 1) != 0 ||
+		a->host[0] == '\0') {
+		return "worker";
+	}
+	for (char *c = a->host; *c != '\0'; c++) {
+		if (!key_is_worker((struct span){ c, 1 })) {
+			*c = '-';
+		}
+	}
+	return a->host;
+}
+
+static void app_on_wake(void *self)
+{
+	struct app *a = self;
+
+	run_wake(a->run);
+}
+
+static int app_open(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+	struct lanes_settings settings = { a->queues.items, a->queues.count,
+		a->window, a->batch,
+		{ a->url, a->worker, a->lease_ms, a->attempts } };
+
+	a->run = run;
+	if (a->queues.count == 0) {
+		return err_usage(err, 0, "--queue is missing");
+	}
+	if (a->lease_ms <= 0) {
+		return err_usage(err, 0, "--lease must be longer than 0");
+	}
+	if (a->worker == NULL) {
+		settings.claim.worker = host_worker(a);
+	}
+	if (lanes_open(&a->lanes, &settings, run_loop(run), app_on_wake, a,
+		    err) != 0 ||
+		settle_open(&a->later, a->url, a->attempts, err) != 0) {
+		return -1;
+	}
+	if (lanes_recovered(a->lanes) > 0) {
+		log_info("took back %lld tasks that '%s' had in flight",
+			(long long)lanes_recovered(a->lanes),
+			settings.claim.worker);
+	}
+	return 0;
+}
+
+static struct record *read_claim(struct app *a, const char *queue,
+	const struct claim_entry *e, int64_t now_us)
+{
+	struct record *r = record_claim(run_pool(a->run), e->bytes, now_us);
+
+	record_fact_text(r, "q", span_of(queue));
+	record_fact_text(r, "uid", e->uid);
+	record_fact_text(r, "receipt", e->receipt);
+	record_fact_int(r, "attempt", e->attempt);
+	record_fact_int(r, "lease_ms", e->lease_unix_ms);
+	if (e->is_resumed) {
+		record_fact_bool(r, "resumed", true);
+	}
+	return r;
+}
+
+/* Puts a task back until its not_before_ms; true when it has one to come. */
+static bool postpone(struct app *a, const char *queue,
+	const struct claim_entry *e, const struct record *r, int64_t now_us)
+{
+	const struct settle_item item = {
+		.queue = span_of(queue),
+		.receipt = e->receipt,
+		.action = SETTLE_LATER,
+		.unix_ms = r->not_before_unix_ms,
+	};
+
+	if (r->outcome != OUTCOME_UNDECIDED || e->has_waited ||
+		r->not_before_unix_ms <= now_us / 1000) {
+		return false;
+	}
+	settle_add(a->later, &item);
+	a->postponed++;
+	return true;
+}
+
+static int app_produce(void *self, struct err *err)
+{
+	struct app *a = self;
+	const struct claim_batch *batch;
+	struct settle_counts ignored = { 0 };
+	int64_t now_us;
+	int got;
+
+	if (a->postponed > 0 && settle_exchange(a->later, &ignored, err) != 0) {
+		return -1;
+	}
+	a->postponed = 0;
+	got = lanes_take(a->lanes, &batch, err);
+	if (got < 0 && lanes_is_displaced(a->lanes)) {
+		fatal(err_status(err), "%s", err->text);
+	}
+	if (got == 0 && a->once && lanes_is_empty(a->lanes)) {
+		run_finish(a->run);
+	}
+	if (got <= 0) {
+		return got;
+	}
+	now_us = clock_unix_us();
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct claim_entry *e = &batch->entries[i];
+		struct record *r = read_claim(a, batch->queue, e, now_us);
+
+		if (postpone(a, batch->queue, e, r, now_us)) {
+			record_free(run_pool(a->run), r);
+		} else {
+			run_emit(a->run, r);
+			a->claimed++;
+		}
+	}
+	return 1;
+}
+
+static void app_count(void *self, struct buf *json)
+{
+	const struct app *a = self;
+
+	buf_fmt(json, ",\"claimed\":%llu,\"in_flight\":%lld",
+		(unsigned long long)a->claimed,
+		(long long)lanes_in_flight(a->lanes));
+}
+
+static void app_close(void *self)
+{
+	struct app *a = self;
+
+	lanes_close(a->lanes);
+	settle_close(a->later);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage stage = {
+		.name = "push-pop",
+		.summary = "claim tasks from the queue and start the stream",
+		.opts = opts,
+		.self = &app,
+		.input = INPUT_NONE,
+		.open = app_open,
+		.produce = app_produce,
+		.count = app_count,
+		.close = app_close,
+	};
+
+	return stage_main(&stage, argc, argv);
+}
