@@ -154,18 +154,27 @@ static bool postpone(struct app *a, const char *queue,
 	return true;
 }
 
+static bool tell_postponed(struct app *a, struct err *err)
+{
+	struct settle_counts ignored = { 0 };
+
+	if (a->postponed > 0 && settle_exchange(a->later, &ignored, err) != 0) {
+		return false;
+	}
+	a->postponed = 0;
+	return true;
+}
+
 static int app_produce(void *self, struct err *err)
 {
 	struct app *a = self;
 	const struct claim_batch *batch;
-	struct settle_counts ignored = { 0 };
 	int64_t now_us;
 	int got;
 
-	if (a->postponed > 0 && settle_exchange(a->later, &ignored, err) != 0) {
+	if (!tell_postponed(a, err)) {
 		return -1;
 	}
-	a->postponed = 0;
 	got = lanes_take(a->lanes, &batch, err);
 	if (got < 0 && lanes_is_displaced(a->lanes)) {
 		fatal(err_status(err), "%s", err->text);
@@ -188,6 +197,8 @@ static int app_produce(void *self, struct err *err)
 			a->claimed++;
 		}
 	}
+	/* When this fails the next call begins with it. */
+	(void)tell_postponed(a, err);
 	return 1;
 }
 
