@@ -200,3 +200,36 @@ int buf_read_file(struct buf *b, const char *path, struct err *err)
 	(void)close(fd); /* only read from */
 	return result;
 }
+
+int buf_write_fd(const struct buf *b, int fd, struct err *err)
+{
+	size_t done = 0;
+
+	while (done < b->len) {
+		ssize_t n = write(fd, b->data + done, b->len - done);
+
+		if (n < 0 && errno != EINTR) {
+			return err_set(err, errno, "cannot write");
+		}
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+int buf_write_file(const struct buf *b, const char *path, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int result;
+
+	if (fd < 0) {
+		return err_usage(err, errno, "cannot write '%s'", path);
+	}
+	result = buf_write_fd(b, fd, err);
+	if (result != 0) {
+		(void)err_prefix(err, "'%s'", path);
+	}
+	if (close(fd) != 0 && result == 0) {
+		result = err_set(err, errno, "cannot write '%s'", path);
+	}
+	return result;
+}

@@ -59,4 +59,10 @@ int fmt_into(char *dst, size_t size, const char *fmt, ...)
 /* Reads a whole file of at most b->max bytes behind what `b' holds. */
 int buf_read_file(struct buf *b, const char *path, struct err *err) MUST_CHECK;
 
+/* Writes all of it, waiting where the descriptor makes it wait. */
+int buf_write_fd(const struct buf *b, int fd, struct err *err) MUST_CHECK;
+/* The same into a file, which is made or emptied first. */
+int buf_write_file(
+	const struct buf *b, const char *path, struct err *err) MUST_CHECK;
+
 #endif

@@ -130,6 +130,12 @@ const char *run_node(const struct run *run)
 	return run->node;
 }
 
+const char *run_counters(const struct run *run)
+{
+	(void)run;
+	return common.counters;
+}
+
 bool run_is_replay(const struct run *run)
 {
 	(void)run;
@@ -428,7 +434,10 @@ static void on_tick(void *self)
 	struct run *run = self;
 	struct buf extra;
 
-	loop_timer_set(run->loop, &run->tick, TICK_US, on_tick, run);
+	/* At whole seconds, so that the collector can compare what different
+	 * programs had counted at the same moment. */
+	loop_timer_set(run->loop, &run->tick,
+		TICK_US - clock_unix_us() % TICK_US, on_tick, run);
 	log_tick();
 	buf_init(&extra, 8192);
 	if (run->stage->count != NULL) {

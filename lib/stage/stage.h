@@ -102,6 +102,8 @@ struct loop *run_loop(struct run *run);
 const struct conf *run_conf(const struct run *run);
 struct record_pool *run_pool(struct run *run);
 const char *run_node(const struct run *run);
+/* The collector's socket; NULL: none was named. */
+const char *run_counters(const struct run *run);
 bool run_is_replay(const struct run *run);
 bool run_is_draining(const struct run *run);
 
