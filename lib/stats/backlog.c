@@ -80,7 +80,7 @@ void backlog_peak(const struct backlog *b, struct backlog_peak *out)
 	if (b->changes == NULL) {
 		return;
 	}
-	out->step_us = 1LL << b->shift;
+	out->step_us = (int64_t)1 << b->shift;
 	out->from_unix_us = b->from_unix_us;
 	out->to_unix_us = b->to_unix_us;
 	for (int64_t step = b->low; step <= b->high; step++) {

@@ -251,64 +251,64 @@ static void put_vendors(const struct stats *s, struct buf *out)
 	}
 }
 
-static void put_live(const struct counters *live, struct buf *out)
+static void put_live(const struct live *live, struct buf *out)
 {
 	family(out, "push_backlog_records", "gauge",
 		"Records now before a node (pipe) and in it (inside).");
-	for (size_t i = 0; i < counters_count(live); i++) {
-		struct counters_live now = counters_live(live, i);
+	for (size_t i = 0; i < live_count(live); i++) {
+		struct live_now now = live_now(live, i);
 
 		if (now.has_pipe) {
 			buf_text(out, "push_backlog_records{");
-			put_label(out, "node", counters_at(live, i)->name);
+			put_label(out, "node", live_at(live, i)->name);
 			put_label(out, "place", "pipe");
 			sample_end(out, now.pipe);
 		}
 		if (now.processes > 0) {
 			buf_text(out, "push_backlog_records{");
-			put_label(out, "node", counters_at(live, i)->name);
+			put_label(out, "node", live_at(live, i)->name);
 			put_label(out, "place", "inside");
 			sample_end(out, now.inside);
 		}
 	}
 	family(out, "push_node_processes", "gauge",
 		"Programs that reported within the last seconds.");
-	for (size_t i = 0; i < counters_count(live); i++) {
+	for (size_t i = 0; i < live_count(live); i++) {
 		buf_text(out, "push_node_processes{");
-		put_label(out, "node", counters_at(live, i)->name);
-		sample_end(out, counters_live(live, i).processes);
+		put_label(out, "node", live_at(live, i)->name);
+		sample_end(out, live_now(live, i).processes);
 	}
-	for (int t = 0; t < COUNTERS_TOTAL_COUNT; t++) {
+	for (int t = 0; t < LIVE_TOTAL_COUNT; t++) {
 		static const struct {
 			const char *name;
 			const char *help;
-		} families[COUNTERS_TOTAL_COUNT] = {
-			[COUNTERS_IN] = { "push_node_in_total",
+		} families[LIVE_TOTAL_COUNT] = {
+			[LIVE_IN] = { "push_node_in_total",
 				"Records read by a node." },
-			[COUNTERS_OUT] = { "push_node_out_total",
+			[LIVE_OUT] = { "push_node_out_total",
 				"Records written by a node." },
-			[COUNTERS_DROPPED] = { "push_node_dropped_total",
+			[LIVE_DROPPED] = { "push_node_dropped_total",
 				"Records a node did not pass on to a reader "
 				"that was too slow." },
-			[COUNTERS_LOST_DATAGRAMS] = { "push_node_lost_datagrams_total",
+			[LIVE_LOST_DATAGRAMS] = { "push_node_lost_datagrams_total",
 				"Reports a node could not send." },
 		};
 
 		family(out, families[t].name, "counter", families[t].help);
-		for (size_t i = 0; i < counters_count(live); i++) {
+		for (size_t i = 0; i < live_count(live); i++) {
 			buf_fmt(out, "%s{", families[t].name);
-			put_label(out, "node", counters_at(live, i)->name);
-			sample_end(out, counters_at(live, i)->totals[t]);
+			put_label(out, "node", live_at(live, i)->name);
+			sample_end(out, live_at(live, i)->totals[t]);
 		}
 	}
 }
 
-static void put_live_outcomes(const struct counters *live, struct buf *out)
+static void put_live_outcomes(const struct live *live, struct buf *out)
 {
 	family(out, "push_node_outcomes_total", "counter",
 		"Records a node has decided.");
-	for (size_t i = 0; i < counters_count(live); i++) {
-		const struct counters_node *node = counters_at(live, i);
+	for (size_t i = 0; i < live_count(live); i++) {
+		const struct live_node *node = live_at(live, i);
 
 		for (size_t o = OUTCOME_UNDECIDED + 1; o < OUTCOME_COUNT; o++) {
 			if (node->outcomes[o] > 0) {
@@ -322,10 +322,10 @@ static void put_live_outcomes(const struct counters *live, struct buf *out)
 	}
 	family(out, "push_bad_datagrams_total", "counter",
 		"Reports that were none.");
-	plain(out, "push_bad_datagrams_total", counters_bad(live));
+	plain(out, "push_bad_datagrams_total", live_bad(live));
 }
 
-void expose(const struct stats *s, const struct counters *live,
+void expose(const struct stats *s, const struct live *live,
 	int64_t started_unix_ms, struct buf *out)
 {
 	family(out, "push_build_info", "gauge", "The version, as a label.");

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "stats/counters.h"
+#include "stats/live.h"
 #include "stats/stats.h"
 
 enum { EXPOSE_MAX_BYTES = 16 * 1024 * 1024 };
@@ -18,7 +18,7 @@ enum { EXPOSE_MAX_BYTES = 16 * 1024 * 1024 };
 #define EXPOSE_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 /* Appends the whole page.  `live' NULL: no counters are listened to. */
-void expose(const struct stats *s, const struct counters *live,
+void expose(const struct stats *s, const struct live *live,
 	int64_t started_unix_ms, struct buf *out);
 
 #endif

@@ -6,7 +6,7 @@
 #define PUSH_STATS_REPORT_H
 
 #include "base/buf.h"
-#include "stats/counters.h"
+#include "stats/live.h"
 #include "stats/stats.h"
 
 enum { REPORT_MAX_BYTES = 4 * 1024 * 1024 };
@@ -17,6 +17,6 @@ void report_table(const struct stats *s, struct buf *out);
 /* Appends one JSON object, without a newline; times in microseconds.  `live'
  * adds what the programs say about themselves; NULL: nothing does. */
 void report_json(
-	const struct stats *s, const struct counters *live, struct buf *out);
+	const struct stats *s, const struct live *live, struct buf *out);
 
 #endif

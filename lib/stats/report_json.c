@@ -206,13 +206,13 @@ static void put_vendor(struct buf *out, const struct stats_vendor *v)
 	buf_text(out, "]}");
 }
 
-static void put_live(const struct counters *live, struct buf *out)
+static void put_live(const struct live *live, struct buf *out)
 {
 	json_put_name(out, "live");
 	buf_putc(out, '[');
-	for (size_t i = 0; i < counters_count(live); i++) {
-		const struct counters_node *node = counters_at(live, i);
-		struct counters_live now = counters_live(live, i);
+	for (size_t i = 0; i < live_count(live); i++) {
+		const struct live_node *node = live_at(live, i);
+		struct live_now now = live_now(live, i);
 
 		begin(out);
 		put_text(out, "node", node->name);
@@ -224,20 +224,19 @@ static void put_live(const struct counters *live, struct buf *out)
 			buf_text(out, "null");
 		}
 		put_u64(out, "inside", now.inside);
-		for (int t = 0; t < COUNTERS_TOTAL_COUNT; t++) {
-			enum counters_total total = (enum counters_total)t;
+		for (int t = 0; t < LIVE_TOTAL_COUNT; t++) {
+			enum live_total total = (enum live_total)t;
 
-			put_u64(out, counters_total_name(total),
-				node->totals[t]);
+			put_u64(out, live_total_name(total), node->totals[t]);
 		}
 		buf_putc(out, '}');
 	}
 	buf_putc(out, ']');
-	put_u64(out, "bad_datagrams", counters_bad(live));
+	put_u64(out, "bad_datagrams", live_bad(live));
 }
 
 void report_json(
-	const struct stats *s, const struct counters *live, struct buf *out)
+	const struct stats *s, const struct live *live, struct buf *out)
 {
 	buf_putc(out, '{');
 	put_u64(out, "records", s->records);

@@ -7,7 +7,7 @@
  * their starts are that moment; when one end is restarted alone, both ends'
  * present counts become it (`in_base', `out_base').
  */
-#include "stats/counters.h"
+#include "stats/live.h"
 
 #include <string.h>
 
@@ -20,30 +20,40 @@ static const char *const programs[] = { "push-pop", "push-auth", "push-risk",
 	"push-lookup", "push-dedupe", "push-fatigue", "push-apns", "push-fcm",
 	"push-ack", "push-stats" };
 
-static const char *const total_names[COUNTERS_TOTAL_COUNT] = {
-	[COUNTERS_IN] = "in",
-	[COUNTERS_OUT] = "out",
-	[COUNTERS_DROPPED] = "dropped",
-	[COUNTERS_LOST_DATAGRAMS] = "lost_datagrams",
+static const char *const total_names[LIVE_TOTAL_COUNT] = {
+	[LIVE_IN] = "in",
+	[LIVE_OUT] = "out",
+	[LIVE_DROPPED] = "dropped",
+	[LIVE_LOST_DATAGRAMS] = "lost_datagrams",
+};
+
+/* What had passed at one moment; all programs report at whole seconds. */
+struct sample {
+	int64_t unix_s;
+	uint64_t in;
+	uint64_t out;
 };
 
 struct process {
 	size_t node; /* place in nodes */
-	char host[COUNTERS_NAME_BYTES + 1];
+	char host[LIVE_NAME_BYTES + 1];
 	int64_t pid;
 	int64_t first_mono_ms;
 	int64_t last_mono_ms;
-	uint64_t totals[COUNTERS_TOTAL_COUNT]; /* as it said last */
+	uint64_t totals[LIVE_TOTAL_COUNT]; /* as it said last */
 	uint64_t outcomes[OUTCOME_COUNT];
 	uint64_t held;
+	struct sample last;
+	struct sample
+		before;    /* the second before, for those not yet heard of */
 	uint64_t in_base;  /* not counted for the pipe before it */
 	uint64_t out_base; /* for the pipe behind it */
 };
 
-struct counters {
-	struct counters_node nodes[COUNTERS_NODES_MAX]; /* by rank */
+struct live {
+	struct live_node nodes[LIVE_NODES_MAX]; /* by rank */
 	size_t node_count;
-	struct process processes[COUNTERS_PROCESSES_MAX];
+	struct process processes[LIVE_PROCESSES_MAX];
 	size_t process_count;
 	uint64_t bad;
 };
@@ -62,7 +72,7 @@ static int name_copy(char *dst, struct span text)
 		return -1;
 	}
 	return fmt_into(
-		dst, COUNTERS_NAME_BYTES + 1, "%.*s", (int)text.len, text.ptr);
+		dst, LIVE_NAME_BYTES + 1, "%.*s", (int)text.len, text.ptr);
 }
 
 static size_t rank_of(struct span program)
@@ -76,7 +86,7 @@ static size_t rank_of(struct span program)
 }
 
 /* Places of nodes have moved up by one from `place' on. */
-static void shift_processes(struct counters *c, size_t place)
+static void shift_processes(struct live *c, size_t place)
 {
 	for (size_t i = 0; i < c->process_count; i++) {
 		if (c->processes[i].node >= place) {
@@ -85,9 +95,9 @@ static void shift_processes(struct counters *c, size_t place)
 	}
 }
 
-/* The node's place, new or old; COUNTERS_NODES_MAX when there is no room. */
-static size_t node_place(struct counters *c,
-	const char name[COUNTERS_NAME_BYTES + 1], size_t rank)
+/* The node's place, new or old; LIVE_NODES_MAX when there is no room. */
+static size_t node_place(
+	struct live *c, const char name[LIVE_NAME_BYTES + 1], size_t rank)
 {
 	size_t place = c->node_count;
 
@@ -100,20 +110,20 @@ static size_t node_place(struct counters *c,
 			place = i;
 		}
 	}
-	if (c->node_count == COUNTERS_NODES_MAX) {
-		return COUNTERS_NODES_MAX;
+	if (c->node_count == LIVE_NODES_MAX) {
+		return LIVE_NODES_MAX;
 	}
 	memmove(&c->nodes[place + 1], &c->nodes[place],
 		(c->node_count - place) * sizeof(*c->nodes));
 	c->node_count++;
 	shift_processes(c, place);
-	c->nodes[place] = (struct counters_node){ .rank = rank };
+	c->nodes[place] = (struct live_node){ .rank = rank };
 	memcpy(c->nodes[place].name, name, sizeof(c->nodes[place].name));
 	return place;
 }
 
 /* The greatest rank below `rank' that has a live process; 0: none. */
-static size_t rank_before(const struct counters *c, size_t rank)
+static size_t rank_before(const struct live *c, size_t rank)
 {
 	size_t best = 0;
 
@@ -127,7 +137,7 @@ static size_t rank_before(const struct counters *c, size_t rank)
 	return best;
 }
 
-static size_t rank_behind(const struct counters *c, size_t rank)
+static size_t rank_behind(const struct live *c, size_t rank)
 {
 	size_t best = 0;
 
@@ -142,30 +152,30 @@ static size_t rank_behind(const struct counters *c, size_t rank)
 }
 
 /* The pipe between two ranks counts from empty again. */
-static void pipe_restart(struct counters *c, size_t before, size_t behind)
+static void pipe_restart(struct live *c, size_t before, size_t behind)
 {
 	for (size_t i = 0; i < c->process_count; i++) {
 		struct process *p = &c->processes[i];
 		size_t rank = c->nodes[p->node].rank;
 
 		if (rank == before) {
-			p->out_base = p->totals[COUNTERS_OUT];
+			p->out_base = p->totals[LIVE_OUT];
 		}
 		if (rank == behind) {
-			p->in_base = p->totals[COUNTERS_IN];
+			p->in_base = p->totals[LIVE_IN];
 		}
 	}
 }
 
 /* Whether any process of this rank has been there for longer than a chain
  * takes to start. */
-static bool is_older(const struct counters *c, size_t rank, int64_t now_mono_ms)
+static bool is_older(const struct live *c, size_t rank, int64_t now_mono_ms)
 {
 	for (size_t i = 0; i < c->process_count; i++) {
 		const struct process *p = &c->processes[i];
 
 		if (c->nodes[p->node].rank == rank &&
-			now_mono_ms - p->first_mono_ms > COUNTERS_TOGETHER_MS) {
+			now_mono_ms - p->first_mono_ms > LIVE_TOGETHER_MS) {
 			return true;
 		}
 	}
@@ -174,7 +184,7 @@ static bool is_older(const struct counters *c, size_t rank, int64_t now_mono_ms)
 
 /* After a process of this rank has come or gone: pipes to neighbours that were
  * there before have lost their common beginning. */
-static void restart_around(struct counters *c, size_t rank, int64_t now_mono_ms)
+static void restart_around(struct live *c, size_t rank, int64_t now_mono_ms)
 {
 	size_t before = rank_before(c, rank);
 	size_t behind = rank_behind(c, rank);
@@ -191,7 +201,7 @@ static void restart_around(struct counters *c, size_t rank, int64_t now_mono_ms)
 }
 
 static struct process *process_find(
-	struct counters *c, size_t node, const char *host, int64_t pid)
+	struct live *c, size_t node, const char *host, int64_t pid)
 {
 	for (size_t i = 0; i < c->process_count; i++) {
 		struct process *p = &c->processes[i];
@@ -214,12 +224,13 @@ static void advance(uint64_t *total, uint64_t *last, uint64_t now)
 }
 
 static void process_take(
-	struct counters *c, struct process *p, const struct json *said)
+	struct live *c, struct process *p, const struct json *said)
 {
-	struct counters_node *node = &c->nodes[p->node];
+	struct live_node *node = &c->nodes[p->node];
 	const struct json *outcomes = json_get(said, "outcomes");
+	int64_t second = (int64_t)number(said, "time_ms") / 1000;
 
-	for (int i = 0; i < COUNTERS_TOTAL_COUNT; i++) {
+	for (int i = 0; i < LIVE_TOTAL_COUNT; i++) {
 		advance(&node->totals[i], &p->totals[i],
 			number(said, total_names[i]));
 	}
@@ -228,13 +239,18 @@ static void process_take(
 			number(outcomes, outcome_name((enum outcome)i)));
 	}
 	p->held = number(said, "held");
+	if (p->last.unix_s != second) {
+		p->before = p->last;
+		p->last.unix_s = second;
+	}
+	p->last.in = p->totals[LIVE_IN];
+	p->last.out = p->totals[LIVE_OUT];
 }
 
-static int take(
-	struct counters *c, const struct json *said, int64_t now_mono_ms)
+static int take(struct live *c, const struct json *said, int64_t now_mono_ms)
 {
-	char node[COUNTERS_NAME_BYTES + 1] = "";
-	char host[COUNTERS_NAME_BYTES + 1] = "";
+	char node[LIVE_NAME_BYTES + 1] = "";
+	char host[LIVE_NAME_BYTES + 1] = "";
 	size_t rank = rank_of(json_text(json_get(said, "program")));
 	struct process *p;
 	size_t place;
@@ -245,14 +261,14 @@ static int take(
 		json_int(json_get(said, "pid"), &pid) != 0) {
 		return -1;
 	}
-	counters_sweep(c, now_mono_ms);
+	live_sweep(c, now_mono_ms);
 	place = node_place(c, node, rank);
-	if (place == COUNTERS_NODES_MAX) {
+	if (place == LIVE_NODES_MAX) {
 		return -1;
 	}
 	p = process_find(c, place, host, pid);
-	if (p != NULL && number(said, "in") >= p->totals[COUNTERS_IN] &&
-		number(said, "out") >= p->totals[COUNTERS_OUT]) {
+	if (p != NULL && number(said, "in") >= p->totals[LIVE_IN] &&
+		number(said, "out") >= p->totals[LIVE_OUT]) {
 		p->last_mono_ms = now_mono_ms;
 		process_take(c, p, said);
 		return 0;
@@ -260,7 +276,7 @@ static int take(
 	/* New, or another process under the same number (in containers all are
 	 * number 1). */
 	if (p == NULL) {
-		if (c->process_count == COUNTERS_PROCESSES_MAX) {
+		if (c->process_count == LIVE_PROCESSES_MAX) {
 			return -1;
 		}
 		p = &c->processes[c->process_count++];
@@ -275,18 +291,18 @@ static int take(
 	return 0;
 }
 
-struct counters *counters_new(void)
+struct live *live_new(void)
 {
-	return mem_array(1, sizeof(struct counters));
+	return mem_array(1, sizeof(struct live));
 }
 
-void counters_free(struct counters *c)
+void live_free(struct live *c)
 {
 	mem_free(c);
 }
 
-int counters_take(
-	struct counters *c, const char *bytes, size_t len, int64_t now_mono_ms)
+int live_take(
+	struct live *c, const char *bytes, size_t len, int64_t now_mono_ms)
 {
 	struct json_doc *doc = json_parse(bytes, len, JSON_STRICT, NULL);
 	int result = -1;
@@ -301,13 +317,13 @@ int counters_take(
 	return result;
 }
 
-void counters_sweep(struct counters *c, int64_t now_mono_ms)
+void live_sweep(struct live *c, int64_t now_mono_ms)
 {
 	for (size_t i = c->process_count; i-- > 0;) {
 		struct process *p = &c->processes[i];
 		size_t rank = c->nodes[p->node].rank;
 
-		if (now_mono_ms - p->last_mono_ms <= COUNTERS_STALE_MS) {
+		if (now_mono_ms - p->last_mono_ms <= LIVE_STALE_MS) {
 			continue;
 		}
 		*p = c->processes[--c->process_count];
@@ -315,51 +331,83 @@ void counters_sweep(struct counters *c, int64_t now_mono_ms)
 	}
 }
 
-size_t counters_count(const struct counters *c)
+size_t live_count(const struct live *c)
 {
 	return c->node_count;
 }
 
-const struct counters_node *counters_at(const struct counters *c, size_t i)
+const struct live_node *live_at(const struct live *c, size_t i)
 {
 	return &c->nodes[i];
 }
 
-struct counters_live counters_live(const struct counters *c, size_t i)
+/* The newest second that all processes of the two ranks have told about. */
+static int64_t common_second(const struct live *c, size_t before, size_t rank)
 {
-	struct counters_live live = { 0 };
-	size_t rank = c->nodes[i].rank;
-	size_t before = rank == 0 ? 0 : rank_before(c, rank);
+	int64_t second = INT64_MAX;
+
+	for (size_t i = 0; i < c->process_count; i++) {
+		const struct process *p = &c->processes[i];
+		size_t own = c->nodes[p->node].rank;
+
+		if ((own == before || own == rank) && p->last.unix_s < second) {
+			second = p->last.unix_s;
+		}
+	}
+	return second;
+}
+
+static uint64_t since(uint64_t now, uint64_t base)
+{
+	return now > base ? now - base : 0;
+}
+
+static uint64_t pipe_now(const struct live *c, size_t before, size_t rank)
+{
+	int64_t second = common_second(c, before, rank);
 	uint64_t written = 0;
 	uint64_t read = 0;
 
-	for (size_t n = 0; n < c->process_count; n++) {
-		const struct process *p = &c->processes[n];
+	for (size_t i = 0; i < c->process_count; i++) {
+		const struct process *p = &c->processes[i];
+		const struct sample *s =
+			p->last.unix_s <= second ? &p->last : &p->before;
 
-		if (p->node == i) {
-			live.processes++;
-			live.inside += p->held;
+		if (c->nodes[p->node].rank == before) {
+			written += since(s->out, p->out_base);
 		}
-		if (before != 0 && c->nodes[p->node].rank == before) {
-			written += p->totals[COUNTERS_OUT] - p->out_base;
-		}
-		if (before != 0 && c->nodes[p->node].rank == rank) {
-			read += p->totals[COUNTERS_IN] - p->in_base;
+		if (c->nodes[p->node].rank == rank) {
+			read += since(s->in, p->in_base);
 		}
 	}
-	live.has_pipe = before != 0 && live.processes > 0;
-	if (live.has_pipe && written > read) {
-		live.pipe = written - read;
-	}
-	return live;
+	return since(written, read);
 }
 
-uint64_t counters_bad(const struct counters *c)
+struct live_now live_now(const struct live *c, size_t i)
+{
+	struct live_now now = { 0 };
+	size_t rank = c->nodes[i].rank;
+	size_t before = rank == 0 ? 0 : rank_before(c, rank);
+
+	for (size_t n = 0; n < c->process_count; n++) {
+		if (c->processes[n].node == i) {
+			now.processes++;
+			now.inside += c->processes[n].held;
+		}
+	}
+	now.has_pipe = before != 0 && now.processes > 0;
+	if (now.has_pipe) {
+		now.pipe = pipe_now(c, before, rank);
+	}
+	return now;
+}
+
+uint64_t live_bad(const struct live *c)
 {
 	return c->bad;
 }
 
-const char *counters_total_name(enum counters_total total)
+const char *live_total_name(enum live_total total)
 {
 	return total_names[total];
 }

@@ -1,5 +1,5 @@
 /* Live backlog from what programs say, with restarts. */
-#include "stats/counters.h"
+#include "stats/live.h"
 
 #include "base/buf.h"
 #include "test.h"
@@ -13,95 +13,96 @@ struct said {
 	int held;
 };
 
-static void hear(struct counters *c, const struct said *s, int64_t now_mono_ms)
+static void hear(struct live *c, const struct said *s, int64_t now_mono_ms)
 {
 	struct buf b;
 
 	buf_init(&b, 4096);
 	buf_fmt(&b,
 		"{\"node\":\"%s\",\"program\":\"push-%s\",\"pid\":%d,\"host\":"
-		"\"h\",\"in\":%d,\"out\":%d,\"held\":%d,\"outcomes\":{"
+		"\"h\",\"in\":%d,\"out\":%d,\"held\":%d,\"time_ms\":%d,\"outcomes\":{"
 		"\"accepted\":%d},\"dropped\":0,\"lost_datagrams\":2}",
-		s->node, s->node, s->pid, s->in, s->out, s->held, s->out);
-	CHECK(counters_take(c, b.data, b.len, now_mono_ms) == 0);
+		s->node, s->node, s->pid, s->in, s->out, s->held,
+		(int)now_mono_ms, s->out);
+	CHECK(live_take(c, b.data, b.len, now_mono_ms) == 0);
 	buf_release(&b);
 }
 
-static struct counters_live live(const struct counters *c, const char *node)
+static struct live_now now_at(const struct live *c, const char *node)
 {
-	for (size_t i = 0; i < counters_count(c); i++) {
-		if (strcmp(counters_at(c, i)->name, node) == 0) {
-			return counters_live(c, i);
+	for (size_t i = 0; i < live_count(c); i++) {
+		if (strcmp(live_at(c, i)->name, node) == 0) {
+			return live_now(c, i);
 		}
 	}
 	CHECK(!"the node is known");
-	return (struct counters_live){ 0 };
+	return (struct live_now){ 0 };
 }
 
-static const struct counters_node *node(const struct counters *c, size_t i)
+static const struct live_node *node(const struct live *c, size_t i)
 {
-	CHECK(i < counters_count(c));
-	return counters_at(c, i);
+	CHECK(i < live_count(c));
+	return live_at(c, i);
 }
 
 static void the_pipe_holds_what_was_written_and_not_read(void)
 {
-	struct counters *c = counters_new();
+	struct live *c = live_new();
 
 	hear(c, &(struct said){ "auth", 2, 90, 80, 4 }, 0);
 	hear(c, &(struct said){ "pop", 1, 0, 100, 0 }, 0);
 	hear(c, &(struct said){ "ack", 3, 70, 70, 0 }, 0);
-	CHECK(counters_count(c) == 3);
+	CHECK(live_count(c) == 3);
 	CHECK(strcmp(node(c, 0)->name, "pop") == 0);
 	CHECK(strcmp(node(c, 1)->name, "auth") == 0);
 	CHECK(strcmp(node(c, 2)->name, "ack") == 0);
-	CHECK(!live(c, "pop").has_pipe);
-	CHECK(live(c, "auth").pipe == 10);
-	CHECK(live(c, "auth").inside == 4);
-	CHECK(live(c, "auth").processes == 1);
-	CHECK(live(c, "ack").pipe == 10);
+	CHECK(!now_at(c, "pop").has_pipe);
+	CHECK(now_at(c, "auth").pipe == 10);
+	CHECK(now_at(c, "auth").inside == 4);
+	CHECK(now_at(c, "auth").processes == 1);
+	CHECK(now_at(c, "ack").pipe == 10);
 	CHECK(node(c, 2)->outcomes[OUTCOME_ACCEPTED] == 70);
-	CHECK(node(c, 2)->totals[COUNTERS_LOST_DATAGRAMS] == 2);
-	counters_free(c);
+	CHECK(node(c, 2)->totals[LIVE_LOST_DATAGRAMS] == 2);
+	live_free(c);
 }
 
 static void a_chain_that_was_started_again_counts_from_empty(void)
 {
-	struct counters *c = counters_new();
+	struct live *c = live_new();
 
 	hear(c, &(struct said){ "pop", 1, 0, 1000, 0 }, 0);
 	hear(c, &(struct said){ "auth", 2, 900, 900, 9 }, 0);
-	counters_sweep(c, COUNTERS_STALE_MS + 1);
-	CHECK(live(c, "auth").processes == 0);
-	CHECK(live(c, "auth").inside == 0);
-	CHECK(!live(c, "auth").has_pipe);
+	live_sweep(c, LIVE_STALE_MS + 1);
+	CHECK(now_at(c, "auth").processes == 0);
+	CHECK(now_at(c, "auth").inside == 0);
+	CHECK(!now_at(c, "auth").has_pipe);
 	hear(c, &(struct said){ "auth", 4, 20, 20, 0 }, 6000);
 	hear(c, &(struct said){ "pop", 3, 0, 50, 0 }, 6001);
-	CHECK(live(c, "auth").pipe == 30);
-	CHECK(node(c, 0)->totals[COUNTERS_OUT] == 1050);
-	CHECK(node(c, 1)->totals[COUNTERS_IN] == 920);
-	counters_free(c);
+	CHECK(now_at(c, "auth").pipe == 30);
+	CHECK(node(c, 0)->totals[LIVE_OUT] == 1050);
+	CHECK(node(c, 1)->totals[LIVE_IN] == 920);
+	live_free(c);
 }
 
 static void a_reader_started_again_alone_does_not_inherit_a_backlog(void)
 {
-	struct counters *c = counters_new();
+	struct live *c = live_new();
 
 	hear(c, &(struct said){ "pop", 1, 0, 1000, 0 }, 0);
 	hear(c, &(struct said){ "auth", 2, 1000, 1000, 0 }, 0);
 	hear(c, &(struct said){ "pop", 1, 0, 5000, 0 }, 4000);
 	hear(c, &(struct said){ "auth", 7, 10, 10, 0 }, 4001);
-	CHECK(live(c, "auth").pipe == 0);
+	CHECK(now_at(c, "auth").pipe == 0);
 	hear(c, &(struct said){ "pop", 1, 0, 5300, 0 }, 7000);
 	hear(c, &(struct said){ "auth", 7, 210, 210, 0 }, 7000);
-	CHECK(live(c, "auth").pipe == 100);
-	CHECK(node(c, 1)->totals[COUNTERS_IN] == 1210);
-	counters_free(c);
+	CHECK(now_at(c, "auth").pipe == 100);
+	CHECK(node(c, 1)->totals[LIVE_IN] == 1210);
+	live_free(c);
 }
 
 static void a_writer_started_again_alone_does_not_hide_a_backlog(void)
 {
-	struct counters *c = counters_new();
+	struct live *c = live_new();
 
 	hear(c, &(struct said){ "pop", 1, 0, 1000, 0 }, 0);
 	hear(c, &(struct said){ "auth", 2, 1000, 1000, 0 }, 0);
@@ -109,33 +110,46 @@ static void a_writer_started_again_alone_does_not_hide_a_backlog(void)
 	hear(c, &(struct said){ "pop", 9, 0, 5, 0 }, 4001);
 	hear(c, &(struct said){ "pop", 9, 0, 300, 0 }, 7000);
 	hear(c, &(struct said){ "auth", 2, 1200, 1200, 0 }, 7000);
-	CHECK(live(c, "auth").pipe == 95);
-	counters_free(c);
+	CHECK(now_at(c, "auth").pipe == 95);
+	live_free(c);
 }
 
 static void the_same_pid_counting_from_the_start_is_another_process(void)
 {
-	struct counters *c = counters_new();
+	struct live *c = live_new();
 
 	hear(c, &(struct said){ "auth", 1, 1000, 1000, 3 }, 0);
 	hear(c, &(struct said){ "auth", 1, 10, 10, 1 }, 500);
-	CHECK(live(c, "auth").processes == 1);
-	CHECK(live(c, "auth").inside == 1);
-	CHECK(node(c, 0)->totals[COUNTERS_IN] == 1010);
-	counters_free(c);
+	CHECK(now_at(c, "auth").processes == 1);
+	CHECK(now_at(c, "auth").inside == 1);
+	CHECK(node(c, 0)->totals[LIVE_IN] == 1010);
+	live_free(c);
+}
+
+static void programs_are_compared_at_the_same_second(void)
+{
+	struct live *c = live_new();
+
+	hear(c, &(struct said){ "pop", 1, 0, 1000, 0 }, 0);
+	hear(c, &(struct said){ "auth", 2, 990, 990, 0 }, 0);
+	hear(c, &(struct said){ "auth", 2, 1990, 1990, 0 }, 1000);
+	CHECK(now_at(c, "auth").pipe == 10);
+	hear(c, &(struct said){ "pop", 1, 0, 2020, 0 }, 1001);
+	CHECK(now_at(c, "auth").pipe == 30);
+	live_free(c);
 }
 
 static void several_processes_of_a_node_add_up(void)
 {
-	struct counters *c = counters_new();
+	struct live *c = live_new();
 
 	hear(c, &(struct said){ "pop", 1, 0, 100, 0 }, 0);
 	hear(c, &(struct said){ "auth", 2, 30, 30, 1 }, 1);
 	hear(c, &(struct said){ "auth", 3, 50, 50, 2 }, 2);
-	CHECK(live(c, "auth").processes == 2);
-	CHECK(live(c, "auth").inside == 3);
-	CHECK(live(c, "auth").pipe == 20);
-	counters_free(c);
+	CHECK(now_at(c, "auth").processes == 2);
+	CHECK(now_at(c, "auth").inside == 3);
+	CHECK(now_at(c, "auth").pipe == 20);
+	live_free(c);
 }
 
 static void what_is_no_report_is_counted(void)
@@ -143,35 +157,34 @@ static void what_is_no_report_is_counted(void)
 	static const char *const bad[] = { "", "x", "[]", "{}",
 		"{\"node\":\"a\"}", "{\"node\":\"\",\"host\":\"h\",\"pid\":1}",
 		"{\"node\":1,\"host\":\"h\",\"pid\":1}" };
-	struct counters *c = counters_new();
+	struct live *c = live_new();
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		CHECK(counters_take(c, bad[i], strlen(bad[i]), 0) == -1);
+		CHECK(live_take(c, bad[i], strlen(bad[i]), 0) == -1);
 	}
-	CHECK(counters_bad(c) == sizeof(bad) / sizeof(*bad));
-	CHECK(counters_count(c) == 0);
-	counters_free(c);
+	CHECK(live_bad(c) == sizeof(bad) / sizeof(*bad));
+	CHECK(live_count(c) == 0);
+	live_free(c);
 }
 
 static void more_nodes_and_processes_than_there_is_room_for_are_refused(void)
 {
-	struct counters *c = counters_new();
+	struct live *c = live_new();
 	char name[16];
 
-	for (int i = 0; i < 2 * COUNTERS_PROCESSES_MAX; i++) {
+	for (int i = 0; i < 2 * LIVE_PROCESSES_MAX; i++) {
 		struct buf b;
 
 		CHECK(fmt_into(name, sizeof(name), "n%d", i % 100) == 0);
 		buf_init(&b, 4096);
 		buf_fmt(&b, "{\"node\":\"%s\",\"host\":\"h\",\"pid\":%d}", name,
 			i);
-		CHECK(counters_take(c, b.data, b.len, 0) == 0 ||
-			counters_bad(c) > 0);
+		CHECK(live_take(c, b.data, b.len, 0) == 0 || live_bad(c) > 0);
 		buf_release(&b);
 	}
-	CHECK(counters_count(c) == COUNTERS_NODES_MAX);
-	CHECK(counters_bad(c) > 0);
-	counters_free(c);
+	CHECK(live_count(c) == LIVE_NODES_MAX);
+	CHECK(live_bad(c) > 0);
+	live_free(c);
 }
 
 int main(int argc, char **argv)
@@ -182,6 +195,7 @@ int main(int argc, char **argv)
 		TEST(a_reader_started_again_alone_does_not_inherit_a_backlog),
 		TEST(a_writer_started_again_alone_does_not_hide_a_backlog),
 		TEST(the_same_pid_counting_from_the_start_is_another_process),
+		TEST(programs_are_compared_at_the_same_second),
 		TEST(several_processes_of_a_node_add_up),
 		TEST(what_is_no_report_is_counted),
 		TEST(more_nodes_and_processes_than_there_is_room_for_are_refused),
