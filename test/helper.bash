@@ -24,6 +24,7 @@
 #	redis_up [OPTION...] / redis_down    sets REDIS_URL, REDIS_SOCKET, RCLI
 #	rcli COMMAND...                      redis-cli on it
 #	mock_up [OPTION...] / mock_down      see below
+#	mock_control JSON / mock_summary     new faults / counts as they stand
 #
 # stage, stop, kill_hard and wait_exit set `status'; stage also sets `output'
 # and `stderr' (the first 64 KiB as text), `output_file' and `stderr_file'.
@@ -308,8 +309,8 @@ rcli() {
 
 # The stand-in for the vendors, with keys made once for the file.  Sets
 # MOCK_RECEIVED (what it was sent, NDJSON), MOCK_SUMMARY (counts, written at its
-# end), MOCK_CONTROL (write faults there), MOCK_CERT, and a variable MOCK_<NAME>_PORT
-# for each line "name port" of its ports file.
+# end), MOCK_CONTROL (see mock_control), MOCK_KEYS (see scripts/mock-certs) and
+# MOCK_APNS_PORT, MOCK_FCM_PORT, MOCK_OAUTH_PORT.
 mock_up() {
 	local dir keys=$BATS_FILE_TMPDIR/keys name port
 	dir=$(server_dir)
@@ -324,6 +325,7 @@ mock_up() {
 	rm -f "$dir/mock.ports"
 	server_start mock push-mock --ports-file "$dir/mock.ports" \
 		--cert "$keys/cert.pem" --key "$keys/key.pem" \
+		--credentials "$keys/credentials.json" \
 		--received "$MOCK_RECEIVED" --summary "$MOCK_SUMMARY" \
 		--control "$MOCK_CONTROL" "$@"
 	if ! wait_until 20 test -s "$dir/mock.ports"; then
@@ -332,7 +334,24 @@ mock_up() {
 	fi
 	while read -r name port; do
 		export "MOCK_${name^^}_PORT=$port"
-	done <"$dir/mock.ports"
+	done < <(jq -r 'to_entries[] | "\(.key) \(.value)"' "$dir/mock.ports")
+}
+
+# New orders for the mock, in force when this returns.
+mock_control() {
+	printf '%s\n' "$1" >"$MOCK_CONTROL"
+	mock_signal HUP
+}
+
+# Has the mock write MOCK_SUMMARY as things stand.
+mock_summary() {
+	mock_signal USR1
+}
+
+mock_signal() {
+	rm -f "$MOCK_SUMMARY"
+	kill "-$1" "$(<"$(dirname "$MOCK_SUMMARY")/.mock.pid")"
+	wait_until 10 test -s "$MOCK_SUMMARY"
 }
 
 mock_down() {

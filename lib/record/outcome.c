@@ -26,7 +26,7 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"expires_ms had passed" },
 	[REASON_NO_DEVICE] = { "no-device", OUTCOME_SUPPRESSED, ACK_RELEASE,
 		"the user has no registered device" },
-	[REASON_LEASE_LOST] = { "lease-lost", OUTCOME_SUPPRESSED, 0,
+	[REASON_LEASE_LOST] = { "lease-lost", OUTCOME_SUPPRESSED, ACK_LEAVE,
 		"the lease ran out before sending, so another worker has the task" },
 
 	[REASON_MALFORMED] = { "malformed", OUTCOME_REJECTED, ACK_DEAD_LETTER,

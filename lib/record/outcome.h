@@ -68,6 +68,9 @@ enum {
 	ACK_DEAD_LETTER = 4, /* kept with its raw bytes for a person */
 	ACK_FEEDBACK = 8,    /* the business side is told about the token */
 	ACK_DELAY = 16,      /* comes back after `after_ms' */
+	ACK_LEAVE =
+		32, /* not settled: the lease has run out, so the queue gives
+	                   the task out again */
 };
 
 struct reason_row {

@@ -1,0 +1,275 @@
+/*
+ * The bytes of a connection: TLS in, TLS out, one record of up to 16 KiB holding
+ * as many answers as there are.
+ *
+ * Reading only feeds the session; everything is written at the end of the
+ * loop's turn, so that the answers to one read leave together.
+ */
+#include "connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { READ_BYTES = 64 * 1024 };
+
+void connection_touch(struct connection *c)
+{
+	if (!c->is_dirty) {
+		c->is_dirty = true;
+		c->next_dirty = c->mock->dirty;
+		c->mock->dirty = c;
+	}
+}
+
+void connection_doom(struct connection *c)
+{
+	c->is_doomed = true;
+	connection_touch(c);
+}
+
+static void connection_close(struct connection *c)
+{
+	struct mock *m = c->mock;
+
+	if (c->h2 != NULL) {
+		const struct vendor *v = &m->vendors[c->vendor];
+		session_close(c);
+		if (v->forget != NULL) {
+			v->forget(c->peer.memory);
+		}
+		tally_event(m->tally, c->vendor, TALLY_CLOSED);
+		if (!c->is_doomed) {
+			ERR_clear_error();
+			(void)SSL_shutdown(c->ssl); /* a courtesy */
+		}
+	}
+	loop_unwatch(c->watch);
+	SSL_free(c->ssl);
+	(void)close(c->fd); /* only a socket; nothing of ours can be lost */
+	if (c->prev != NULL) {
+		c->prev->next = c->next;
+	} else {
+		m->connections = c->next;
+	}
+	if (c->next != NULL) {
+		c->next->prev = c->prev;
+	}
+	mem_free(c);
+}
+
+static bool is_frozen(const struct connection *c)
+{
+	return c->vendor != VENDOR_COUNT &&
+	       c->mock->control.of[c->vendor].is_frozen;
+}
+
+static void wait_for(struct connection *c, unsigned events)
+{
+	loop_events(c->watch, is_frozen(c) ? 0 : events);
+}
+
+/* The handshake's server name tells the vendor where one port serves all. */
+static void choose_vendor(struct connection *c)
+{
+	const char *host =
+		SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
+	struct mock *m = c->mock;
+
+	c->peer.host = host == NULL ? "" : host;
+	if (c->vendor != VENDOR_COUNT) {
+		return;
+	}
+	c->vendor = VENDOR_APNS;
+	for (int v = 0; v < VENDOR_COUNT; v++) {
+		const char *at = strstr(m->vendors[v].hosts, c->peer.host);
+		size_t len = strlen(c->peer.host);
+		if (len > 0 && at != NULL && at[-1] == ' ' && at[len] == ' ') {
+			c->vendor = (enum vendor_id)v;
+		}
+	}
+}
+
+/* 1: done; 0: later; -1: failed. */
+static int handshake(struct connection *c)
+{
+	int rc = SSL_do_handshake(c->ssl);
+
+	if (rc == 1) {
+		choose_vendor(c);
+		tally_event(c->mock->tally, c->vendor, TALLY_OPENED);
+		return session_open(c) == 0 ? 1 : -1;
+	}
+	switch (SSL_get_error(c->ssl, rc)) {
+	case SSL_ERROR_WANT_READ:
+		wait_for(c, LOOP_READ);
+		return 0;
+	case SSL_ERROR_WANT_WRITE:
+		wait_for(c, LOOP_WRITE);
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+/* Reads until there is no more for now; -1 at the end of the connection. */
+static int read_all(struct connection *c)
+{
+	static uint8_t bytes[READ_BYTES]; /* never kept over a call */
+
+	while (!c->is_doomed) {
+		int n = SSL_read(c->ssl, bytes, sizeof(bytes));
+		if (n > 0) {
+			if (session_read(c, bytes, (size_t)n) != 0) {
+				return -1;
+			}
+			continue;
+		}
+		return SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_READ ? 0 : -1;
+	}
+	return 0;
+}
+
+/* 0, also when the socket takes no more; -1: the connection is broken. */
+static int write_all(struct connection *c)
+{
+	for (;;) {
+		if (!c->is_blocked && session_fill(c) != 0) {
+			return -1;
+		}
+		if (c->out_bytes == 0) {
+			return 0;
+		}
+		int n = SSL_write(c->ssl, c->out, (int)c->out_bytes);
+		if (n > 0) {
+			c->out_bytes = 0; /* all of it, or nothing */
+			c->is_blocked = false;
+			continue;
+		}
+		if (SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_WRITE) {
+			return -1;
+		}
+		c->is_blocked = true;
+		return 0;
+	}
+}
+
+static void on_ready(void *self, int fd, unsigned ready)
+{
+	struct connection *c = self;
+
+	(void)fd;
+	ERR_clear_error();
+	if (c->h2 == NULL) {
+		int rc = handshake(c);
+		if (rc < 0) {
+			connection_doom(c);
+		}
+		if (rc <= 0) {
+			return;
+		}
+		ready |= LOOP_READ; /* what came with the handshake */
+	}
+	if ((ready & LOOP_READ) != 0 && read_all(c) != 0) {
+		connection_doom(c);
+	}
+	connection_touch(c);
+}
+
+/* Whether the connection lives on. */
+static bool flush(struct connection *c)
+{
+	if (c->is_doomed) {
+		return false;
+	}
+	if (c->h2 == NULL || is_frozen(c)) {
+		return true;
+	}
+	ERR_clear_error();
+	if (write_all(c) != 0) {
+		c->is_doomed = true;
+	}
+	if (c->is_doomed || session_is_over(c) ||
+		(c->is_last_word && c->out_bytes == 0)) {
+		return false;
+	}
+	wait_for(c, c->is_blocked ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+	return true;
+}
+
+void connection_flush_all(struct mock *m)
+{
+	while (m->dirty != NULL) {
+		struct connection *c = m->dirty;
+		m->dirty = c->next_dirty;
+		/* Still marked, so that it cannot get into the list again. */
+		if (flush(c)) {
+			c->is_dirty = false;
+		} else {
+			connection_close(c);
+		}
+	}
+}
+
+void connection_reorder_all(struct mock *m)
+{
+	for (struct connection *c = m->connections; c != NULL; c = c->next) {
+		if (c->vendor == VENDOR_COUNT) {
+			continue;
+		}
+		if (m->control.of[c->vendor].is_down) {
+			connection_doom(c);
+		} else if (c->h2 != NULL) {
+			session_limit(c);
+		}
+		wait_for(c, LOOP_READ);
+	}
+}
+
+void connection_close_all(struct mock *m)
+{
+	connection_flush_all(m);
+	while (m->connections != NULL) {
+		connection_close(m->connections);
+	}
+}
+
+void connection_open(struct mock *m, int fd, const struct listener *l)
+{
+	static const int on = 1;
+	SSL *ssl = SSL_new(m->tls);
+
+	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		(void)close(fd); /* the client sees it */
+		return;
+	}
+	/* Without it answers would wait for acknowledgements; a failure only
+	 * makes them later. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	SSL_set_accept_state(ssl);
+	struct connection *c = mem_array(1, sizeof(*c));
+	c->mock = m;
+	c->vendor = l->vendor;
+	c->peer.number = ++m->connection_count;
+	c->peer.host = "";
+	c->peer.port = l->port;
+	c->fd = fd;
+	c->ssl = ssl;
+	c->goaway_id = -1;
+	c->next = m->connections;
+	if (c->next != NULL) {
+		c->next->prev = c;
+	}
+	m->connections = c;
+	c->watch = loop_watch(m->loop, fd, LOOP_READ, on_ready, c);
+	wait_for(c, LOOP_READ);
+}

@@ -1,0 +1,59 @@
+/*
+ * Whom push-mock believes: the signing keys and service accounts of a
+ * credentials file.  Only public halves are kept.
+ *
+ *   {"apns": [{"kid": "...", "team": "...", "key": "AuthKey.p8", "topics": ["com.example.shop"]}],
+ *    "google": [{"service_account": "service-account.json"}]}
+ *
+ * File names are relative to the credentials file; keys are PEM, private or
+ * public; without "topics" a key may send to every topic.
+ */
+#ifndef PUSH_MOCK_CREDENTIALS_H
+#define PUSH_MOCK_CREDENTIALS_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/span.h"
+
+struct evp_pkey_st; /* EVP_PKEY */
+
+enum { TOPICS_MAX = 32 };
+
+struct apns_key {
+	char *kid; /* all owned */
+	char *team;
+	struct evp_pkey_st *key;
+	char *topics[TOPICS_MAX];
+	size_t topic_count; /* 0: all */
+};
+
+struct google_account {
+	char *email;
+	char *kid; /* private_key_id */
+	char *project;
+	char *token_uri;
+	struct evp_pkey_st *key;
+};
+
+struct credentials {
+	struct apns_key *apns;
+	size_t apns_count;
+	struct google_account *google;
+	size_t google_count;
+};
+
+/* Starts as { 0 }; release it in any case. */
+int credentials_load(
+	struct credentials *c, const char *path, struct err *err) MUST_CHECK;
+void credentials_release(struct credentials *c);
+
+/* NULL when there is none of that name. */
+const struct apns_key *credentials_apns(
+	const struct credentials *c, struct span kid);
+const struct google_account *credentials_google(
+	const struct credentials *c, struct span email);
+const struct google_account *credentials_project(
+	const struct credentials *c, struct span project);
+
+#endif
