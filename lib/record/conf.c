@@ -63,6 +63,7 @@ static const struct conf_row table[] = {
 	{ "risk.blocked_users[]", "text", "user" },
 	{ "risk.blocked_words", "list", "patterns (PCRE2) that stop a text" },
 	{ "risk.blocked_words[]", "text", "pattern" },
+	{ "risk.caseless", "bool", "patterns match upper and lower case alike" },
 
 	{ "lookup", "object", "push-lookup" },
 	{ "lookup.store", "text", "where devices are kept" },
@@ -219,6 +220,9 @@ static const char *misfit(const struct conf_row *row, const struct json *v)
 	if (strcmp(row->type, "text") == 0) {
 		return type == JSON_TEXT && json_text(v).len > 0 ? NULL
 								 : "a text";
+	}
+	if (strcmp(row->type, "bool") == 0) {
+		return type == JSON_BOOL ? NULL : "true or false";
 	}
 	if (strcmp(row->type, "int") == 0) {
 		return json_int(v, &n) == 0 && n >= 0 ? NULL : "a whole number";

@@ -785,6 +785,11 @@ int record_replace(struct record *r, struct span json)
 	buf_init(&b->facts, SIZE_MAX);
 	clear(r, old.in_unix_us);
 	read_line(r);
+	/* What was found out before stands before what is wrong with it now. */
+	if (facts.len > 0 && b->facts.len > 0) {
+		buf_putc(&facts, ',');
+	}
+	buf_put(&facts, b->facts.data, b->facts.len);
 	buf_release(&b->facts);
 	b->facts = facts;
 	r->now_unix_us = old.now_unix_us;
