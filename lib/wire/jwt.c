@@ -270,6 +270,13 @@ struct jwt_key *jwt_key_secret_file(const char *path, struct err *err)
 	return key_from_file(JWT_HS256, FILE_SECRET, path, err);
 }
 
+struct jwt_key *jwt_key_checker_file(
+	enum jwt_alg alg, const char *path, struct err *err)
+{
+	return alg == JWT_HS256 ? jwt_key_secret_file(path, err)
+				: jwt_key_public_file(alg, path, err);
+}
+
 enum jwt_alg jwt_key_alg(const struct jwt_key *key)
 {
 	return key->alg;

@@ -51,6 +51,11 @@ struct jwt_key *jwt_key_public_file(
 struct jwt_key *jwt_key_secret(struct span secret, struct err *err);
 struct jwt_key *jwt_key_secret_file(const char *path, struct err *err);
 
+/* What signatures of `alg' are checked with: jwt_key_secret_file() for HS256,
+ * else jwt_key_public_file(). */
+struct jwt_key *jwt_key_checker_file(
+	enum jwt_alg alg, const char *path, struct err *err);
+
 enum jwt_alg jwt_key_alg(const struct jwt_key *key);
 
 /* Wipes and frees; accepts NULL. */

@@ -1,0 +1,216 @@
+/*
+ * push-auth - let through what its sender may send
+ *
+ * A task must name an app that the configuration knows.  A signed one is a
+ * compact JWS by one of the app's keys; it is verified, judged for freshness
+ * and unwrapped, so that later stages see the task only.  Unsigned tasks pass
+ * where the app says so.  See push-auth(1).
+ */
+#include "base/mem.h"
+#include "policy/auth.h"
+#include "stage/stage.h"
+#include "wire/jwt.h"
+
+/* Lines are bounded by --max-line; this only bounds what that may be. */
+enum { SIGNED_MAX_BYTES = 64 * 1024 * 1024 };
+
+/* What one configuration says; replaced as a whole on HUP. */
+struct settings {
+	struct auth_rules *rules; /* owned; borrows from the configuration */
+	struct jwt_key **keys;    /* owned; by the rules' numbers */
+	struct auth_limits limits;
+};
+
+struct app {
+	int64_t skew_ms;    /* of the command line; -1: not given */
+	int64_t max_age_ms; /* likewise */
+	struct settings now;
+	struct jwt jwt;  /* used again for each record */
+	struct buf task; /* what was signed, unwrapped */
+};
+
+static struct app app = { .skew_ms = -1, .max_age_ms = -1 };
+
+/* clang-format off */
+static const struct opt opts[] = {
+	OPT_DURATION("max-age", "TIME", &app.max_age_ms, NULL,
+		"refuse signatures older than this; default: any age"),
+	OPT_DURATION("skew", "TIME", &app.skew_ms, NULL,
+		"how far clocks may differ; default 60s"),
+	OPT_END,
+};
+/* clang-format on */
+
+static void settings_release(struct settings *s)
+{
+	for (size_t i = 0; s->keys != NULL && i < auth_key_count(s->rules);
+		i++) {
+		jwt_key_free(s->keys[i]);
+	}
+	mem_free(s->keys);
+	auth_rules_free(s->rules);
+	*s = (struct settings){ 0 };
+}
+
+static struct jwt_key *load_key(
+	const struct conf *conf, const struct auth_key *key, struct err *err)
+{
+	char *path = conf_file_take(conf, key->file);
+	struct jwt_key *loaded =
+		jwt_key_checker_file(jwt_alg_parse(key->alg), path, err);
+
+	mem_free(path);
+	if (loaded == NULL) {
+		(void)err_prefix(err, "key '%.*s' of app '%.*s'",
+			(int)key->id.len, key->id.ptr, (int)key->app.len,
+			key->app.ptr);
+	}
+	return loaded;
+}
+
+static int settings_load(
+	struct settings *s, const struct conf *conf, struct err *err)
+{
+	size_t count;
+
+	s->limits = auth_limits_from(conf, app.skew_ms, app.max_age_ms);
+	s->rules = auth_rules_new(conf, err);
+	if (s->rules == NULL) {
+		return -1;
+	}
+	count = auth_key_count(s->rules);
+	s->keys = mem_array(count + 1, sizeof(struct jwt_key *));
+	for (size_t i = 0; i < count; i++) {
+		s->keys[i] = load_key(conf, auth_key_at(s->rules, i), err);
+		if (s->keys[i] == NULL) {
+			settings_release(s);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int app_open(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+
+	jwt_init(&a->jwt, SIGNED_MAX_BYTES);
+	buf_init(&a->task, SIGNED_MAX_BYTES);
+	return settings_load(&a->now, run_conf(run), err);
+}
+
+static int app_reload(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+	struct settings fresh = { 0 };
+
+	if (settings_load(&fresh, run_conf(run), err) != 0) {
+		return -1;
+	}
+	settings_release(&a->now);
+	a->now = fresh;
+	return 0;
+}
+
+/* Is the record's signature by a key of its app? */
+static enum reason verify(
+	struct app *a, const struct record *r, struct auth_fault *fault)
+{
+	enum jwt_fault wrong = jwt_parse(&a->jwt, auth_jws(r));
+	int64_t n;
+
+	if (wrong == JWT_OK && a->jwt.kid.ptr == NULL) {
+		return auth_fault_set(
+			fault, REASON_UNAUTHORIZED, "the header names no kid");
+	}
+	if (wrong == JWT_OK) {
+		n = auth_find_key(a->now.rules, r->app, a->jwt.kid);
+		if (n < 0) {
+			return auth_fault_set(fault, REASON_UNAUTHORIZED,
+				"no key '%s'", a->jwt.kid_text);
+		}
+		wrong = jwt_verify(&a->jwt, a->now.keys[n]);
+	}
+	return wrong == JWT_OK ? REASON_NONE
+			       : auth_fault_set(fault, REASON_UNAUTHORIZED,
+					 "%s", jwt_fault_text(wrong));
+}
+
+/* REASON_NONE: it may pass; a signed one is unwrapped by now. */
+static enum reason judge(
+	struct app *a, struct record *r, struct auth_fault *fault)
+{
+	const struct auth_limits *limits = &a->now.limits;
+	enum reason reason = REASON_NONE;
+
+	switch (auth_judge(a->now.rules, r, fault)) {
+	case AUTH_PASS:
+		return REASON_NONE;
+	case AUTH_REFUSE:
+		return fault->reason;
+	case AUTH_VERIFY:
+		reason = verify(a, r, fault);
+		break;
+	case AUTH_UNWRAP:
+		limits = NULL;
+		if (jwt_parse(&a->jwt, auth_jws(r)) != JWT_OK) {
+			reason = auth_fault_set(fault, REASON_UNAUTHORIZED,
+				"the signed task cannot be unwrapped");
+		}
+		break;
+	}
+	if (reason == REASON_NONE) {
+		reason =
+			auth_unwrap(r, a->jwt.payload, limits, &a->task, fault);
+	}
+	if (reason == REASON_NONE &&
+		record_replace(r, (struct span){ a->task.data, a->task.len }) !=
+			0) {
+		reason = auth_fault_set(
+			fault, REASON_MALFORMED, "what is signed is no task");
+	}
+	return reason;
+}
+
+static int app_handle(void *self, struct batch *batch, struct err *err)
+{
+	struct app *a = self;
+
+	(void)err;
+	BATCH_EACH_UNDECIDED(batch, rec)
+	{
+		struct auth_fault fault;
+		enum reason reason = judge(a, rec, &fault);
+
+		if (reason != REASON_NONE) {
+			record_fact_text(rec, "why", span_of(fault.why));
+			record_decide(rec, reason);
+		}
+	}
+	return 0;
+}
+
+static void app_close(void *self)
+{
+	struct app *a = self;
+
+	settings_release(&a->now);
+	jwt_release(&a->jwt);
+	buf_release(&a->task);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage stage = {
+		.name = "push-auth",
+		.summary = "let through what its sender may send",
+		.opts = opts,
+		.self = &app,
+		.open = app_open,
+		.reload = app_reload,
+		.handle = app_handle,
+		.close = app_close,
+	};
+
+	return stage_main(&stage, argc, argv);
+}

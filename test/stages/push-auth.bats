@@ -1,0 +1,304 @@
+# push-auth: who may send, told by signatures that other programs have made.
+load ../helper.bash
+
+KEYS=$ROOT/test/fixtures/keys
+SECRET='test-only secret of more than 32 bytes'
+
+setup() {
+	cat >push.conf <<END
+{
+	"apps": {
+		"shop": {"keys": {
+			"k1": {"alg": "HS256", "secret_file": "$KEYS/test-only-hs256-secret"},
+			"k2": {"alg": "ES256", "public_key_file": "$KEYS/test-only-es256-public.pem"},
+		}},
+		"news": {"auth": "optional", "keys": {
+			"k1": {"alg": "HS256", "secret_file": "other-secret"},
+		}},
+		"open": {"auth": "off"},
+	},
+}
+END
+	echo 'another secret, again of more than 32 bytes' >other-secret
+}
+
+b64() { openssl base64 -A | tr +/ -_ | tr -d =; }
+
+# A signed task, by openssl alone: HEADER PAYLOAD [APP [SECRET]]
+hs256() {
+	local head task sig
+	head=$(printf %s "$1" | b64)
+	task=$(printf %s "$2" | b64)
+	sig=$(printf %s "$head.$task" | openssl dgst -sha256 -hmac "${4:-$SECRET}" -binary | b64)
+	printf '{"app":"%s","jws":"%s.%s.%s"}\n' "${3:-shop}" "$head" "$task" "$sig"
+}
+
+K1='{"alg":"HS256","kid":"k1"}'
+
+auth() { # INPUT OPTION...
+	local input=$1
+	shift
+	stage "$input" push-auth -c push.conf "$@"
+}
+
+# One record, refused for REASON, with a phrase that contains WHY.
+# shellcheck disable=SC2016 # jq has variables of its own
+refused() { # REASON WHY
+	[ "$status" -eq 0 ]
+	has 'length == 1 and (.[0].trace | .outcome == "rejected" and .reason == $r
+		and (.auth[2].why | contains($w)))' --arg r "$1" --arg w "$2"
+}
+
+passed() {
+	[ "$status" -eq 0 ]
+	has 'length == 1 and (.[0].trace | has("auth") and (has("outcome") | not))'
+}
+
+@test "the example of the page: a task signed in shell passes and is unwrapped" {
+	man=$ROOT/man/push-auth.1
+	awk '/^\.Bd/ { n++; on = n <= 2; next } /^\.Ed/ { on = 0 } on' "$man" |
+		sed 's/\\e/\\/g' >example.sh
+	grep -q push-auth example.sh
+	stage '' bash ./example.sh
+	passed
+	has '.[0] | del(.trace) == {app: "shop", user: "u1", message: {data: {a: "1"}}}'
+}
+
+@test "what was signed stays byte for byte" {
+	auth "$(hs256 "$K1" '{"id":"a","n":12345678901234567890,"f":1.0,"e":"\u00e9\/"}')"
+	passed
+	[[ $output == '{"app":"shop","id":"a","n":12345678901234567890,"f":1.0,"e":"\u00e9\/","trace":{'* ]]
+}
+
+@test "the app may be signed too, and must then be the same" {
+	auth "$(hs256 "$K1" '{"user":"u","app":"shop"}')"
+	passed
+	has '.[0].user == "u" and .[0].app == "shop"'
+	auth "$(hs256 "$K1" '{"user":"u","app":"news"}')"
+	refused unauthorized "another app than 'shop'"
+	has '.[0] | has("jws")'
+}
+
+@test "a signature of ES256 is verified" {
+	head=$(printf '{"alg":"ES256","kid":"k2"}' | b64)
+	task=$(printf '{"user":"u"}' | b64)
+	for _ in 1 2 3 4 5 6 7 8; do
+		printf %s "$head.$task" |
+			openssl dgst -sha256 -sign "$KEYS/test-only-es256.p8" >der
+		# DER to R and S of 32 bytes each.
+		openssl asn1parse -inform DER -in der | awk -F: '/INTEGER/ {
+			v = $NF; while (length(v) < 64) v = "0" v; printf "%s", v }' >hex
+		sig=$(python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(open("hex").read()))' | b64)
+		printf '{"app":"shop","jws":"%s.%s.%s"}\n' "$head" "$task" "$sig"
+	done >in
+	stage_file in push-auth -c push.conf
+	[ "$status" -eq 0 ]
+	has 'length == 8 and all(.[]; .user == "u" and (.trace | has("outcome") | not))'
+	# The same key does not make HS256 signatures good.
+	head=$(printf '{"alg":"HS256","kid":"k2"}' | b64)
+	sig=$(printf %s "$head.$task" |
+		openssl dgst -sha256 -hmac "$(cat "$KEYS/test-only-es256-public.pem")" -binary | b64)
+	auth "{\"app\":\"shop\",\"jws\":\"$head.$task.$sig\"}"
+	refused unauthorized "not the one of the key"
+}
+
+@test "what is wrong with a signature is told" {
+	auth "$(hs256 '{"alg":"HS256","kid":"k3"}' '{}')"
+	refused unauthorized "no key 'k3'"
+	auth "$(hs256 '{"alg":"HS256"}' '{}')"
+	refused unauthorized "no kid"
+	auth "$(hs256 "$K1" '{}' shop 'not the secret that it should be')"
+	refused unauthorized "signature does not match"
+	auth "$(hs256 '{"alg":"none","kid":"k1"}' '{}')"
+	refused unauthorized "not HS256"
+	auth "$(hs256 '{"alg":"HS512","kid":"k1"}' '{}')"
+	refused unauthorized "not HS256"
+	auth '{"app":"shop","jws":"a.b"}'
+	refused unauthorized "three parts"
+	auth '{"app":"shop","jws":""}'
+	refused unauthorized "three parts"
+	auth '{"app":"shop","jws":"e30.e30=.AAAA"}'
+	refused unauthorized "base64url"
+	auth "$(hs256 "$K1" '[]')"
+	refused malformed "not one JSON object"
+	auth "$(hs256 "$K1" 'hello')"
+	refused malformed "not one JSON object"
+	auth "$(hs256 "$K1" '{"jws":"x"}')"
+	refused unauthorized "itself"
+}
+
+@test "a key is good for its own app only" {
+	auth "$(hs256 "$K1" '{"user":"u"}' news)"
+	refused unauthorized "does not match"
+	auth "$(hs256 "$K1" '{"user":"u"}' news 'another secret, again of more than 32 bytes')"
+	passed
+}
+
+@test "nothing may stand beside the signature" {
+	auth "$(hs256 "$K1" '{"user":"u"}' | jq -c '.priority = "high"')"
+	refused unauthorized "member 'priority'"
+}
+
+@test "apps say whether tasks must be signed" {
+	auth '{"app":"shop","user":"u"}'
+	refused unauthorized "not signed"
+	auth '{"app":"news","user":"u"}'
+	passed
+	auth "$(hs256 "$K1" '{}' news 'a wrong secret, also of more than 32 bytes')"
+	refused unauthorized "does not match"
+	auth '{"app":"open","user":"u"}'
+	passed
+	auth "$(hs256 '{"alg":"HS256","kid":"any"}' '{"user":"u","exp":1}' open)"
+	passed
+	has '.[0] | .user == "u" and (has("jws") | not)'
+	auth '{"app":"open","jws":"broken"}'
+	refused unauthorized "cannot be unwrapped"
+}
+
+@test "an app must be known" {
+	auth '{"app":"shoe","user":"u"}'
+	refused unknown-app "no app 'shoe'"
+	auth '{"user":"u"}'
+	refused unknown-app "names no app"
+	auth '{"app":"","user":"u"}'
+	refused unknown-app "no app ''"
+	stage '{"app":"shop","user":"u"}' push-auth
+	refused unknown-app "no app 'shop'"
+}
+
+@test "signatures are fresh, give or take the skew" {
+	now=$(date +%s)
+	auth "$(hs256 "$K1" "{\"iat\":$now,\"nbf\":$now,\"exp\":$((now + 300))}")"
+	passed
+	auth "$(hs256 "$K1" "{\"exp\":$((now - 50))}")"
+	passed
+	auth "$(hs256 "$K1" "{\"exp\":$((now - 70))}")"
+	refused stale "exp passed"
+	auth "$(hs256 "$K1" "{\"exp\":$((now - 50))}")" --skew 10s
+	refused stale "exp passed"
+	auth "$(hs256 "$K1" "{\"iat\":$((now + 50))}")"
+	passed
+	auth "$(hs256 "$K1" "{\"iat\":$((now + 100))}")"
+	refused stale "iat is"
+	auth "$(hs256 "$K1" "{\"nbf\":$((now + 100))}")"
+	refused stale "nbf is"
+	auth "$(hs256 "$K1" '{"exp":"tomorrow"}')"
+	refused stale "whole number"
+	auth "$(hs256 "$K1" '{"exp":-1}')"
+	refused stale "whole number"
+}
+
+@test "signatures may have a greatest age" {
+	now=$(date +%s)
+	auth "$(hs256 "$K1" "{\"iat\":$((now - 90000))}")"
+	passed
+	auth "$(hs256 "$K1" "{\"iat\":$((now - 90000))}")" --max-age=1h
+	refused stale "signed 9000"
+	auth "$(hs256 "$K1" "{\"iat\":$((now - 3000))}")" --max-age 1h
+	passed
+	auth "$(hs256 "$K1" '{}')" --max-age 1h
+	refused stale "no iat"
+	# From the configuration; the command line wins over it.
+	sed -i '1s/{/{"auth": {"max_age": "1h", "skew": "1s"},/' push.conf
+	auth "$(hs256 "$K1" "{\"iat\":$((now - 90000))}")"
+	refused stale "3600 are allowed"
+	auth "$(hs256 "$K1" "{\"iat\":$((now - 90000))}")" --max-age 7d
+	passed
+	auth "$(hs256 "$K1" "{\"iat\":$now,\"exp\":$((now - 5))}")"
+	refused stale "exp passed"
+}
+
+@test "a replay takes its time from the record" {
+	task=$(hs256 "$K1" '{"exp":1763627100}')
+	now=${task%\}}',"trace":{"t0_us":1763627000000000,"pop":[0,1]}}'
+	later=${task%\}}',"trace":{"t0_us":1763627900000000,"pop":[0,1]}}'
+	auth "$now"
+	refused stale "exp passed"
+	auth "$now" --replay
+	passed
+	auth "$later" --replay
+	refused stale "exp passed 800 s"
+}
+
+@test "a record that was authorised before passes while its app exists" {
+	pop='"trace":{"t0_us":1,"pop":[0,1,{"q":"q","uid":"u","receipt":"w:1","attempt":2,"lease_ms":1,"resumed":true}]}'
+	auth "{\"app\":\"shop\",\"user\":\"u\",$pop}"
+	passed
+	auth "{\"app\":\"gone\",\"user\":\"u\",$pop}"
+	refused unknown-app "no app 'gone'"
+	# Only push-pop can say that it was.
+	auth '{"app":"shop","user":"u","resumed":true}'
+	refused unauthorized "not signed"
+}
+
+@test "a bad member of what was signed is found" {
+	auth "$(hs256 "$K1" '{"priority":"urgent"}')"
+	[ "$status" -eq 0 ]
+	has '.[0].trace | .reason == "bad-member" and .auth[2].member == "priority"'
+}
+
+@test "bad lines and decided records go their way" {
+	auth 'no json
+{"app":"open","user":"a","trace":{"t0_us":1,"pop":[0,1],"outcome":"suppressed","reason":"expired"}}
+{"app":"open","user":"b"}
+'
+	[ "$status" -eq 0 ]
+	has 'length == 3'
+	has '.[0].trace.reason == "malformed" and .[0].raw == "no json"'
+	has '.[1].trace | .reason == "expired" and (has("auth") | not)'
+	has '.[2].trace.auth'
+}
+
+@test "a key file that cannot be used is named and ends with status 100" {
+	for kind in \
+		'"alg":"HS256","secret_file":"absent"' \
+		'"alg":"HS256","secret_file":"short"' \
+		'"alg":"ES256","public_key_file":"other-secret"' \
+		'"alg":"ES256","public_key_file":"'"$KEYS"'/test-only-rs256-public.pem"' \
+		'"alg":"ES256","secret_file":"other-secret"' \
+		'"alg":"HS256"' \
+		'"secret_file":"other-secret"'; do
+		echo short >short
+		echo '{"apps":{"shop":{"keys":{"k9":{'"$kind"'}}}}}' >push.conf
+		auth ''
+		[ "$status" -eq 100 ]
+		logged k9
+	done
+}
+
+@test "HUP takes new keys, and keeps the old ones when the new are bad" {
+	new='a secret that is new, of more than 32 bytes'
+	start -p a push-auth -c push.conf
+	feed a "$(hs256 "$K1" '{"id":"1"}')"$'\n'
+	wait_for 1 a.out
+	feed a "$(hs256 "$K1" '{"id":"2"}' shop "$new")"$'\n'
+	wait_for 2 a.out
+
+	echo short >new-secret
+	sed -i "s|$KEYS/test-only-hs256-secret|new-secret|" push.conf
+	kill -HUP "$(pid_of a)"
+	wait_until 10 grep -q 'keeping the old configuration' a.err
+	feed a "$(hs256 "$K1" '{"id":"3"}')"$'\n'
+	wait_for 3 a.out
+
+	echo "$new" >new-secret
+	kill -HUP "$(pid_of a)"
+	wait_until 10 grep -q 'configuration read again' a.err
+	feed a "$(hs256 "$K1" '{"id":"4"}')"$'\n'
+	feed a "$(hs256 "$K1" '{"id":"5"}' shop "$new")"$'\n'
+	wait_for 5 a.out
+	stop a
+	[ "$status" -eq 0 ]
+	has_in a.out 'map(.trace.reason) == [null, "unauthorized", null, "unauthorized", null]'
+}
+
+@test "no secret and no task is shown in the log" {
+	{
+		hs256 "$K1" '{"user":"secret-user"}'
+		hs256 "$K1" '{"user":"secret-user"}' shop 'not the secret that it should be'
+	} >in
+	stage_file in push-auth -c push.conf -v
+	[ "$status" -eq 0 ]
+	has 'length == 2'
+	[[ $stderr != *secret-user* && $stderr != *"$SECRET"* && $stderr != *eyJ* ]]
+}
