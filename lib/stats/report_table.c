@@ -5,16 +5,13 @@
 
 #include "stats/table.h"
 
-static void begin(struct table *t, struct buf *out, const char *title,
-	const char *const *heads)
+/* Appends the table under its title, unless it has nothing but headings. */
+static void end(struct table *t, const char *title, struct buf *out)
 {
-	table_init_heads(t, heads);
-	buf_fmt(out, "\n%s\n", title);
-}
-
-static void end(struct table *t, struct buf *out)
-{
-	table_write(t, out);
+	if (t->count > t->columns) {
+		buf_fmt(out, "\n%s\n", title);
+		table_write(t, out);
+	}
 	table_release(t);
 }
 
@@ -72,9 +69,7 @@ static void put_latency(const struct stats *s, struct buf *out)
 		"total p95", "total p99", "total max", NULL };
 	struct table t;
 
-	begin(&t, out,
-		"latency by node, ms (total = wait in the pipe + service)",
-		names);
+	table_init_heads(&t, names);
 	for (size_t i = 0; i < s->node_count; i++) {
 		struct stats_cell sum = stats_node_sum(&s->nodes[i]);
 
@@ -90,7 +85,8 @@ static void put_latency(const struct stats *s, struct buf *out)
 		put_quantile(&t, &sum.total, 1000);
 		stats_cell_release(&sum);
 	}
-	end(&t, out);
+	end(&t, "latency by node, ms (total = wait in the pipe + service)",
+		out);
 }
 
 static void put_backlog(const struct stats *s, struct buf *out)
@@ -99,7 +95,7 @@ static void put_backlog(const struct stats *s, struct buf *out)
 		"step, ms", NULL };
 	struct table t;
 
-	begin(&t, out, "backlog by node, records", names);
+	table_init_heads(&t, names);
 	for (size_t i = 0; i < s->node_count; i++) {
 		struct backlog_peak peak;
 
@@ -114,7 +110,7 @@ static void put_backlog(const struct stats *s, struct buf *out)
 		put_double(&t, peak.mean, "");
 		table_ms(&t, peak.step_us);
 	}
-	end(&t, out);
+	end(&t, "backlog by node, records", out);
 }
 
 /* "high single", in a cell of its own. */
@@ -159,7 +155,6 @@ static void put_latency_by_class(const struct stats *s, struct buf *out)
 	if (classes < 2) {
 		return;
 	}
-	buf_text(out, "\ntotal p99 by node, priority and kind, ms\n");
 	table_init(&t, classes + 1);
 	table_text(&t, "node");
 	for (size_t i = 0; i < PRIORITY_COUNT * KIND_COUNT; i++) {
@@ -180,7 +175,7 @@ static void put_latency_by_class(const struct stats *s, struct buf *out)
 			}
 		}
 	}
-	end(&t, out);
+	end(&t, "total p99 by node, priority and kind, ms", out);
 }
 
 static void put_hist_row(
@@ -200,7 +195,7 @@ static void put_classes(const struct stats *s, struct buf *out)
 		"records", "p50", "p95", "p99", "max", NULL };
 	struct table t;
 
-	begin(&t, out, "end to end and queue wait, ms", names);
+	table_init_heads(&t, names);
 	for (size_t i = 0; i < PRIORITY_COUNT * KIND_COUNT; i++) {
 		size_t p = i / KIND_COUNT;
 		size_t k = i % KIND_COUNT;
@@ -217,7 +212,7 @@ static void put_classes(const struct stats *s, struct buf *out)
 			}
 		}
 	}
-	end(&t, out);
+	end(&t, "end to end and queue wait, ms", out);
 }
 
 static void put_outcomes(const struct stats *s, struct buf *out)
@@ -226,7 +221,7 @@ static void put_outcomes(const struct stats *s, struct buf *out)
 		"share", NULL };
 	struct table t;
 
-	begin(&t, out, "outcomes", names);
+	table_init_heads(&t, names);
 	for (size_t o = 0; o < OUTCOME_COUNT; o++) {
 		for (int r = 0; r < REASON_COUNT; r++) {
 			if (s->decided[o][r] == 0) {
@@ -238,7 +233,7 @@ static void put_outcomes(const struct stats *s, struct buf *out)
 			put_ratio(&t, s->decided[o][r], s->records);
 		}
 	}
-	end(&t, out);
+	end(&t, "outcomes", out);
 }
 
 static void put_vendors(const struct stats *s, struct buf *out)
@@ -252,9 +247,7 @@ static void put_vendors(const struct stats *s, struct buf *out)
 	if (s->vendor_count == 0) {
 		return;
 	}
-	begin(&t, out,
-		"vendors (success = accepted / (accepted + vendor at fault))",
-		names);
+	table_init_heads(&t, names);
 	for (size_t i = 0; i < s->vendor_count; i++) {
 		const struct stats_vendor *v = &s->vendors[i];
 		struct stats_success sum = stats_vendor_success(v);
@@ -266,8 +259,9 @@ static void put_vendors(const struct stats *s, struct buf *out)
 		put_ratio(&t, sum.accepted, sum.accepted + sum.at_fault);
 		put_ratio(&t, sum.accepted, sum.records);
 	}
-	end(&t, out);
-	begin(&t, out, "vendors' answers", answer_names);
+	end(&t, "vendors (success = accepted / (accepted + vendor at fault))",
+		out);
+	table_init_heads(&t, answer_names);
 	for (size_t i = 0; i < s->vendor_count; i++) {
 		const struct stats_vendor *v = &s->vendors[i];
 
@@ -278,7 +272,7 @@ static void put_vendors(const struct stats *s, struct buf *out)
 			table_u64(&t, v->answers[a].count);
 		}
 	}
-	end(&t, out);
+	end(&t, "vendors' answers", out);
 }
 
 static void put_apps(const struct stats *s, struct buf *out)
@@ -286,14 +280,14 @@ static void put_apps(const struct stats *s, struct buf *out)
 	static const char *const names[] = { "app", "records", NULL };
 	struct table t;
 
-	begin(&t, out, "records by app", names);
+	table_init_heads(&t, names);
 	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
 		if (s->apps[i].records > 0) {
 			table_text(&t, s->apps[i].name.text);
 			table_u64(&t, s->apps[i].records);
 		}
 	}
-	end(&t, out);
+	end(&t, "records by app", out);
 }
 
 void report_table(const struct stats *s, struct buf *out)
