@@ -1,0 +1,133 @@
+/* Puts the records of a task's parts together. */
+#include "policy/fanout.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+enum fanout_source fanout_source(const struct record *r)
+{
+	const struct json *devices = json_get(r->root, "devices");
+	const struct json *users = json_get(r->root, "users");
+	size_t count = json_count(devices != NULL ? devices : users);
+
+	if (r->is_resumed || r->device != NULL || r->topic.ptr != NULL ||
+		r->condition.ptr != NULL || r->channel.ptr != NULL) {
+		return FANOUT_NONE;
+	}
+	if (devices == NULL && users == NULL) {
+		return r->user.len > 0 ? FANOUT_USER : FANOUT_BAD;
+	}
+	if (count == 0 || count > RECORD_TARGETS_MAX) {
+		return FANOUT_BAD;
+	}
+	return devices != NULL ? FANOUT_DEVICES : FANOUT_USERS;
+}
+
+void fanout_init(struct fanout *f)
+{
+	*f = (struct fanout){ .devices = NULL };
+	buf_init(&f->task, SIZE_MAX);
+	buf_init(&f->json, SIZE_MAX);
+}
+
+void fanout_release(struct fanout *f)
+{
+	buf_release(&f->task);
+	buf_release(&f->json);
+	mem_free(f->devices);
+}
+
+void fanout_begin(struct fanout *f, const struct record *r)
+{
+	static const char *const without[] = { "devices", "users", "part",
+		NULL };
+	static const char *const without_user[] = { "users", "user", "part",
+		NULL };
+	bool is_users = fanout_source(r) == FANOUT_USERS;
+
+	f->devices_count = 0;
+	buf_reset(&f->task);
+	record_task(r, is_users ? without_user : without, &f->task);
+	/* The arrays told the kind; now that they are gone it is written. */
+	if (r->kind == KIND_BATCH && json_get(r->root, "kind") == NULL) {
+		f->task.len--;
+		json_put_name(&f->task, "kind");
+		buf_text(&f->task, "\"batch\"}");
+	}
+}
+
+/* The same device twice in one task is one notification. */
+static bool is_repeated(struct fanout *f, const struct record *child)
+{
+	struct digest_part parts[] = {
+		{ &child->platform, sizeof(child->platform) },
+		{ child->token.ptr, child->token.len },
+	};
+	struct digest device = digest_of_parts(parts, 2);
+
+	for (size_t i = 0; i < f->devices_count; i++) {
+		if (memcmp(f->devices + i, &device, sizeof(device)) == 0) {
+			return true;
+		}
+	}
+	if (f->devices_count == f->devices_cap) {
+		f->devices_cap = f->devices_cap == 0 ? 16 : f->devices_cap * 2;
+		f->devices = mem_resize(
+			f->devices, f->devices_cap, sizeof(*f->devices));
+	}
+	f->devices[f->devices_count++] = device;
+	return false;
+}
+
+static struct record *compose(struct fanout *f, struct record_pool *pool,
+	const struct record *r, const struct fanout_part *part)
+{
+	struct buf *b = &f->json;
+
+	buf_reset(b);
+	buf_put(b, f->task.data, f->task.len - 1); /* open at its end */
+	if (part->user.ptr != NULL) {
+		json_put_name(b, "user");
+		json_put_span(b, part->user);
+	}
+	if (part->device.ptr != NULL) {
+		json_put_name(b, "device");
+		buf_put(b, part->device.ptr, part->device.len);
+	}
+	json_put_name(b, "part");
+	buf_text(b, "{\"n\":");
+	buf_u64(b, part->n);
+	buf_text(b, ",\"of\":");
+	buf_u64(b, part->of);
+	buf_text(b, "}}");
+	return record_child(pool, r, (struct span){ b->data, b->len });
+}
+
+struct record *fanout_child(struct fanout *f, struct record_pool *pool,
+	const struct record *r, const struct fanout_part *part)
+{
+	struct record *child = compose(f, pool, r, part);
+	enum reason reason = REASON_NONE;
+
+	if (child == NULL) { /* what stands for a device is not even JSON */
+		struct fanout_part without = *part;
+
+		without.device = (struct span){ NULL, 0 };
+		reason = REASON_BAD_TARGET;
+		child = compose(f, pool, r, &without);
+	} else if (part->device.ptr == NULL) {
+		reason = part->without;
+	} else if (child->platform == PLATFORM_NONE) {
+		reason = REASON_BAD_TARGET;
+	} else if (is_repeated(f, child)) {
+		reason = REASON_DUPLICATE;
+	}
+	if (child == NULL) {
+		BUG("a task without its targets is no object");
+	}
+	if (reason != REASON_NONE && child->outcome == OUTCOME_UNDECIDED) {
+		record_decide(child, reason);
+	}
+	return child;
+}

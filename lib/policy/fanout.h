@@ -1,0 +1,59 @@
+/*
+ * From a task with many targets to one record each.
+ *
+ * The parts of a task are numbered, and each is decided sooner or later, here or
+ * further down the chain, so that push-ack can tell when the task is finished.
+ *
+ * Pure: who has which devices comes in as an argument.
+ */
+#ifndef PUSH_POLICY_FANOUT_H
+#define PUSH_POLICY_FANOUT_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "record/record.h"
+
+/* Where the targets of a record come from. */
+enum fanout_source {
+	FANOUT_NONE, /* it has its target: a device, topic, condition, channel */
+	FANOUT_DEVICES, /* the array `devices' */
+	FANOUT_USERS,   /* whoever is named in the array `users' */
+	FANOUT_USER,    /* the one `user' */
+	FANOUT_BAD,     /* there is none, or there are too many */
+};
+enum fanout_source fanout_source(const struct record *r);
+
+struct fanout {
+	struct buf task; /* of the record being spread out, without targets */
+	struct buf json;
+	struct digest *devices; /* owned; those of its parts so far */
+	size_t devices_count;
+	size_t devices_cap;
+};
+
+void fanout_init(struct fanout *f);
+void fanout_release(struct fanout *f);
+
+/* Begins a record whose source is not NONE or BAD. */
+void fanout_begin(struct fanout *f, const struct record *r);
+
+/* One part of the task. */
+struct fanout_part {
+	size_t n; /* 0-based */
+	size_t of;
+	struct span user;   /* absent: as in the task */
+	struct span device; /* JSON; absent: there is none, for this reason: */
+	enum reason without;
+};
+
+/*
+ * The record of a part, to be emitted or freed.  It comes decided when it has no
+ * device, when the platform is unknown or the device is no object (bad-target),
+ * or when another part of the task has the same device (duplicate).
+ */
+struct record *fanout_child(struct fanout *f, struct record_pool *pool,
+	const struct record *r, const struct fanout_part *part);
+
+#endif

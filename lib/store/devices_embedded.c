@@ -1,0 +1,409 @@
+/*
+ * The registry in an LMDB file.
+ *
+ * devices: digest of (app, user), then digest of (app, platform, token)
+ *          → length of app, length of user (2 bytes each), app, user, JSON
+ * owners:  digest of (app, platform, token)
+ *          → registered (8 bytes, Unix ms), digest of (app, user)
+ * All numbers big endian.  A user's devices lie next to each other.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/devices_backend.h"
+#include "store/lmdb.h"
+
+enum {
+	KEY_BYTES = 2 * DIGEST_BYTES,
+	OWNER_BYTES = 8 + DIGEST_BYTES,
+	VALUE_MAX_BYTES = 64 * 1024,
+	EACH_STEP = 1000, /* devices shown a transaction */
+};
+
+struct embedded {
+	struct lmdb *file; /* owned */
+	struct buf value;
+	struct buf keys;
+
+	/* Of the call going on; borrowed. */
+	const struct device *list;
+	size_t count;
+	struct devices_counts counts;
+	struct devices_query *queries;
+	struct devices_sink *sink;
+	size_t removed;
+};
+
+struct key {
+	char bytes[KEY_BYTES];
+};
+
+static struct digest user_digest(struct span app, struct span user)
+{
+	struct digest_part parts[] = {
+		{ app.ptr, app.len },
+		{ user.ptr, user.len },
+	};
+
+	return digest_of_parts(parts, 2);
+}
+
+static struct span span_of_digest(const struct digest *d)
+{
+	return (struct span){ (const char *)d->bytes, DIGEST_BYTES };
+}
+
+static struct key key_of(const void *user, const struct digest *token)
+{
+	struct key key;
+
+	memcpy(key.bytes, user, DIGEST_BYTES);
+	memcpy(key.bytes + DIGEST_BYTES, token->bytes, DIGEST_BYTES);
+	return key;
+}
+
+static struct span span_of_key(const struct key *key)
+{
+	return (struct span){ key->bytes, KEY_BYTES };
+}
+
+static void put_number(struct buf *b, uint64_t n, int bytes)
+{
+	while (bytes-- > 0) {
+		buf_putc(b, (char)(n >> (8 * bytes) & 0xff));
+	}
+}
+
+static uint64_t number_at(const char *ptr, int bytes)
+{
+	uint64_t n = 0;
+
+	while (bytes-- > 0) {
+		n = n << 8 | (unsigned char)*ptr++;
+	}
+	return n;
+}
+
+/* Takes a value apart; false for one that is not ours. */
+static bool value_parse(struct span value, struct span *app, struct span *user,
+	struct span *json)
+{
+	size_t app_len;
+	size_t user_len;
+
+	if (value.len < 4) {
+		return false;
+	}
+	app_len = (size_t)number_at(value.ptr, 2);
+	user_len = (size_t)number_at(value.ptr + 2, 2);
+	if (value.len - 4 < app_len + user_len) {
+		return false;
+	}
+	*app = (struct span){ value.ptr + 4, app_len };
+	*user = (struct span){ app->ptr + app_len, user_len };
+	*json = (struct span){ user->ptr + user_len,
+		value.len - 4 - app_len - user_len };
+	return true;
+}
+
+/* --- putting --- */
+
+static void put_one(
+	struct embedded *e, struct lmdb_tx *tx, const struct device *d)
+{
+	struct digest user = user_digest(d->app, d->user);
+	struct digest token = device_key(d);
+	struct key key = key_of(user.bytes, &token);
+	struct span owner;
+
+	if (lmdb_get(tx, LMDB_OWNERS, span_of_digest(&token), &owner) &&
+		owner.len == OWNER_BYTES) {
+		bool is_moved =
+			memcmp(owner.ptr + 8, user.bytes, DIGEST_BYTES) != 0;
+
+		if ((int64_t)number_at(owner.ptr, 8) > d->registered_unix_ms) {
+			e->counts.too_old++;
+			return;
+		}
+		if (is_moved) {
+			struct key former = key_of(owner.ptr + 8, &token);
+
+			(void)lmdb_delete(
+				tx, LMDB_DEVICES, span_of_key(&former));
+		}
+		e->counts.moved += is_moved;
+		e->counts.updated += !is_moved;
+	} else {
+		e->counts.added++;
+	}
+	buf_reset(&e->value);
+	put_number(&e->value, d->app.len, 2);
+	put_number(&e->value, d->user.len, 2);
+	buf_put(&e->value, d->app.ptr, d->app.len);
+	buf_put(&e->value, d->user.ptr, d->user.len);
+	device_write(d, &e->value);
+	lmdb_put(tx, LMDB_DEVICES, span_of_key(&key),
+		(struct span){ e->value.data, e->value.len });
+	buf_reset(&e->value);
+	put_number(&e->value, (uint64_t)d->registered_unix_ms, 8);
+	buf_put(&e->value, user.bytes, DIGEST_BYTES);
+	lmdb_put(tx, LMDB_OWNERS, span_of_digest(&token),
+		(struct span){ e->value.data, e->value.len });
+}
+
+static void put_work(void *self, struct lmdb_tx *tx)
+{
+	struct embedded *e = self;
+
+	e->counts = (struct devices_counts){ 0 };
+	for (size_t i = 0; i < e->count && !lmdb_has_failed(tx); i++) {
+		put_one(e, tx, e->list + i);
+	}
+}
+
+static int embedded_put(void *self, const struct device *list, size_t count,
+	struct devices_counts *counts, struct err *err)
+{
+	struct embedded *e = self;
+
+	e->list = list;
+	e->count = count;
+	if (lmdb_transact(e->file, true, put_work, e, err) != 0) {
+		return -1;
+	}
+	counts->added += e->counts.added;
+	counts->updated += e->counts.updated;
+	counts->moved += e->counts.moved;
+	counts->too_old += e->counts.too_old;
+	return 0;
+}
+
+/* --- removing --- */
+
+static void remove_token(struct embedded *e, struct lmdb_tx *tx)
+{
+	const struct device *d = e->list;
+	struct digest token = device_key(d);
+	struct digest user = user_digest(d->app, d->user);
+	struct span owner;
+	struct key key;
+
+	if (!lmdb_get(tx, LMDB_OWNERS, span_of_digest(&token), &owner) ||
+		owner.len != OWNER_BYTES ||
+		(d->user.ptr != NULL &&
+			memcmp(owner.ptr + 8, user.bytes, DIGEST_BYTES) != 0)) {
+		return;
+	}
+	key = key_of(owner.ptr + 8, &token);
+	(void)lmdb_delete(tx, LMDB_DEVICES, span_of_key(&key));
+	(void)lmdb_delete(tx, LMDB_OWNERS, span_of_digest(&token));
+	e->removed++;
+}
+
+static bool is_users(struct span key, const struct digest *user)
+{
+	return key.len == KEY_BYTES &&
+	       memcmp(key.ptr, user->bytes, DIGEST_BYTES) == 0;
+}
+
+static void remove_user(struct embedded *e, struct lmdb_tx *tx)
+{
+	struct digest user = user_digest(e->list->app, e->list->user);
+	struct span key;
+	struct span value;
+
+	buf_reset(&e->keys);
+	for (bool is = lmdb_first(
+		     tx, LMDB_DEVICES, span_of_digest(&user), &key, &value);
+		is && is_users(key, &user); is = lmdb_next(tx, &key, &value)) {
+		buf_put(&e->keys, key.ptr, key.len);
+	}
+	for (size_t at = 0; at < e->keys.len; at += KEY_BYTES) {
+		const char *bytes = e->keys.data + at;
+
+		(void)lmdb_delete(
+			tx, LMDB_DEVICES, (struct span){ bytes, KEY_BYTES });
+		(void)lmdb_delete(tx, LMDB_OWNERS,
+			(struct span){ bytes + DIGEST_BYTES, DIGEST_BYTES });
+		e->removed++;
+	}
+}
+
+static void remove_work(void *self, struct lmdb_tx *tx)
+{
+	struct embedded *e = self;
+
+	e->removed = 0;
+	if (e->list->token.ptr != NULL) {
+		remove_token(e, tx);
+	} else {
+		remove_user(e, tx);
+	}
+}
+
+static int embedded_remove(void *self, const struct device *which,
+	size_t *removed, struct err *err)
+{
+	struct embedded *e = self;
+
+	e->list = which;
+	if (lmdb_transact(e->file, true, remove_work, e, err) != 0) {
+		return -1;
+	}
+	*removed = e->removed;
+	return 0;
+}
+
+/* --- finding --- */
+
+static void find_one(
+	struct embedded *e, struct lmdb_tx *tx, struct devices_query *q)
+{
+	struct digest user = user_digest(q->app, q->user);
+	struct span key;
+	struct span value;
+	struct span app;
+	struct span name;
+	struct span json;
+
+	q->first = e->sink->count;
+	for (bool is = lmdb_first(
+		     tx, LMDB_DEVICES, span_of_digest(&user), &key, &value);
+		is && is_users(key, &user); is = lmdb_next(tx, &key, &value)) {
+		if (value_parse(value, &app, &name, &json)) {
+			devices_sink_add(e->sink, json);
+		}
+	}
+	q->count = e->sink->count - q->first;
+}
+
+static void find_work(void *self, struct lmdb_tx *tx)
+{
+	struct embedded *e = self;
+
+	buf_reset(&e->sink->bytes);
+	e->sink->count = 0;
+	for (size_t i = 0; i < e->count && !lmdb_has_failed(tx); i++) {
+		find_one(e, tx, e->queries + i);
+	}
+}
+
+static int embedded_find(void *self, struct devices_query *queries,
+	size_t count, struct devices_sink *sink, struct err *err)
+{
+	struct embedded *e = self;
+
+	e->queries = queries;
+	e->count = count;
+	e->sink = sink;
+	return lmdb_transact(e->file, false, find_work, e, err);
+}
+
+/* --- walking --- */
+
+struct walk {
+	struct key from;
+	bool is_begun;
+	bool is_over;
+	struct buf lines; /* of one step, each with its length before it */
+	size_t count;
+};
+
+/* Copies one step, so that no transaction is open while the caller writes. */
+static void walk_work(void *self, struct lmdb_tx *tx)
+{
+	struct walk *w = self;
+	struct span from = { w->from.bytes, w->is_begun ? KEY_BYTES : 0 };
+	struct key last = w->from;
+	struct span key;
+	struct span value;
+	bool is = lmdb_first(tx, LMDB_DEVICES, from, &key, &value);
+
+	buf_reset(&w->lines);
+	w->count = 0;
+	for (; is && w->count < EACH_STEP; is = lmdb_next(tx, &key, &value)) {
+		struct span app;
+		struct span user;
+		struct span json;
+
+		if (key.len != KEY_BYTES ||
+			!value_parse(value, &app, &user, &json) ||
+			(w->is_begun && memcmp(key.ptr, w->from.bytes,
+						KEY_BYTES) == 0)) {
+			continue;
+		}
+		memcpy(last.bytes, key.ptr, KEY_BYTES);
+		device_write_whole(app, user, json, &w->lines);
+		buf_putc(&w->lines, '\n');
+		w->count++;
+	}
+	w->is_over = !is;
+	w->from = last;
+}
+
+static bool walk_show(const struct walk *w, devices_cb *cb, void *cb_self)
+{
+	const char *at = w->lines.data;
+
+	for (size_t i = 0; i < w->count; i++) {
+		/* Escaped: a registration holds no newline of its own. */
+		const char *end = strchr(at, '\n');
+
+		if (!cb(cb_self, (struct span){ at, (size_t)(end - at) })) {
+			return false;
+		}
+		at = end + 1;
+	}
+	return true;
+}
+
+static int embedded_each(
+	void *self, devices_cb *cb, void *cb_self, struct err *err)
+{
+	struct embedded *e = self;
+	struct walk w = { .is_over = false };
+	int result;
+
+	buf_init(&w.lines, SIZE_MAX);
+	do {
+		result = lmdb_transact(e->file, false, walk_work, &w, err);
+		(void)buf_string(&w.lines);
+		w.is_begun = true;
+	} while (result == 0 && walk_show(&w, cb, cb_self) && !w.is_over);
+	buf_release(&w.lines);
+	return result;
+}
+
+static void embedded_close(void *self)
+{
+	struct embedded *e = self;
+
+	lmdb_close(e->file);
+	buf_release(&e->value);
+	buf_release(&e->keys);
+	mem_free(e);
+}
+
+const struct devices_backend *devices_embedded_open(
+	void **self, const char *url, struct err *err)
+{
+	static const struct devices_backend backend = {
+		.put = embedded_put,
+		.remove = embedded_remove,
+		.find = embedded_find,
+		.each = embedded_each,
+		.close = embedded_close,
+	};
+	struct embedded *e;
+	struct lmdb *file;
+
+	if (lmdb_open(&file, url, err) != 0) {
+		return NULL;
+	}
+	e = mem_array(1, sizeof(*e));
+	e->file = file;
+	buf_init(&e->value, VALUE_MAX_BYTES);
+	buf_init(&e->keys, SIZE_MAX);
+	*self = e;
+	return &backend;
+}

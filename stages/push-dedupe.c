@@ -1,0 +1,130 @@
+/*
+ * push-dedupe - let each deduplication key through once a window
+ *
+ * Reserves (app, key, device) for the record's uid in a store.  A key that
+ * another push holds makes the record a duplicate; one that this push has
+ * already delivered makes it already-done; its own reservation is a redelivery
+ * and passes.  push-ack marks and releases.  See push-dedupe(1).
+ */
+#include "base/mem.h"
+#include "policy/dedupe.h"
+#include "stage/stage.h"
+#include "store/store.h"
+
+struct app {
+	const char *store_url; /* of the command line; NULL: of push.conf */
+	int64_t window_ms;     /* of the command line; 0: of push.conf */
+
+	char *url; /* owned; of the store that is open */
+	struct store *store;
+	int64_t held_ms; /* the window in force */
+	struct store_asks asks;
+};
+
+static struct app app;
+
+static const struct opt opts[] = {
+	OPT_TEXT("store", "URL", &app.store_url, NULL,
+		"where reservations are kept"),
+	OPT_DURATION("window", "TIME", &app.window_ms, NULL,
+		"how long a key is held (default 24h)"),
+	OPT_END,
+};
+
+/* A replay must not touch what the running chain keeps. */
+static char *url_take(const struct app *a, struct run *run)
+{
+	if (a->store_url != NULL) {
+		return mem_text(a->store_url);
+	}
+	return run_is_replay(run)
+		       ? mem_text("memory:")
+		       : store_url_take(run_conf(run), "dedupe.store");
+}
+
+static int app_load(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+	struct store *store = NULL;
+	char *url = url_take(a, run);
+
+	if (a->url != NULL && strcmp(url, a->url) == 0) {
+		mem_free(url);
+	} else if (store_open(&store, url, err) != 0) {
+		mem_free(url);
+		return -1;
+	} else {
+		store_close(a->store);
+		mem_free(a->url);
+		a->store = store;
+		a->url = url;
+	}
+	a->held_ms = a->window_ms;
+	if (a->held_ms == 0) {
+		a->held_ms = conf_duration_ms(
+			conf_at(run_conf(run), "dedupe.window"),
+			DEDUPE_WINDOW_MS);
+	}
+	if (a->held_ms <= 0) {
+		a->held_ms = DEDUPE_WINDOW_MS;
+	}
+	return 0;
+}
+
+/* One round trip for the whole batch. */
+static int app_handle(void *self, struct batch *batch, struct err *err)
+{
+	struct app *a = self;
+	size_t at = 0;
+
+	store_asks_reset(&a->asks);
+	BATCH_EACH_UNDECIDED(batch, rec)
+	{
+		struct store_ask ask =
+			dedupe_ask(rec, STORE_DEDUPE_RESERVE, a->held_ms);
+
+		(void)store_asks_add(&a->asks, &ask);
+	}
+	if (store_exchange(a->store, a->asks.items, a->asks.count, err) != 0) {
+		return -1;
+	}
+	BATCH_EACH_UNDECIDED(batch, rec)
+	{
+		switch (dedupe_judge(a->asks.items[at++].answer)) {
+		case DEDUPE_PASS:
+			break;
+		case DEDUPE_DUPLICATE:
+			record_decide(rec, REASON_DUPLICATE);
+			break;
+		case DEDUPE_ALREADY_DONE:
+			record_decide(rec, REASON_ALREADY_DONE);
+			break;
+		}
+	}
+	return 0;
+}
+
+static void app_close(void *self)
+{
+	struct app *a = self;
+
+	store_close(a->store);
+	store_asks_release(&a->asks);
+	mem_free(a->url);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage stage = {
+		.name = "push-dedupe",
+		.summary = "let each deduplication key through once a window",
+		.opts = opts,
+		.self = &app,
+		.open = app_load,
+		.reload = app_load,
+		.handle = app_handle,
+		.close = app_close,
+	};
+
+	return stage_main(&stage, argc, argv);
+}

@@ -1,0 +1,203 @@
+/*
+ * push-fatigue - hold back users who have had enough notifications
+ *
+ * Counts what each user is sent in sliding windows, one for each rule that
+ * matches, and suppresses what would go over.  Counting is by uid: devices,
+ * retries and redeliveries of one push count once.  What a refused record took
+ * from other rules is given back.  push-ack keeps and gives back what became of
+ * the rest.  See push-fatigue(1).
+ */
+#include "base/mem.h"
+#include "policy/fatigue.h"
+#include "stage/stage.h"
+#include "store/store.h"
+
+/* A record that is being asked about. */
+struct turn {
+	struct record *rec;
+	size_t first; /* its asks */
+	size_t count;
+	const struct fatigue_rule *over; /* the rule that refuses; NULL: none */
+};
+
+struct app {
+	const char *store_url; /* of the command line; NULL: of push.conf */
+	int64_t limit;         /* a rule for everything; 0: none */
+	const char *per;
+
+	char *url; /* owned; of the store that is open */
+	struct store *store;
+	struct fatigue_rules *rules;
+	struct store_asks asks;
+	struct store_asks refunds;
+	struct turn *turns; /* owned */
+	size_t turns_cap;
+};
+
+static struct app app = { .per = "24h" };
+
+static const struct opt opts[] = {
+	OPT_TEXT("store", "URL", &app.store_url, NULL, "where counts are kept"),
+	OPT_INT("limit", "N", &app.limit, 1, FATIGUE_LIMIT_MAX, NULL,
+		"one more rule: every user gets at most N"),
+	OPT_TEXT("per", "TIME", &app.per, NULL,
+		"the window of that rule (default 24h)"),
+	OPT_END,
+};
+
+/* A replay must not touch what the running chain keeps. */
+static char *url_take(const struct app *a, struct run *run)
+{
+	if (a->store_url != NULL) {
+		return mem_text(a->store_url);
+	}
+	return run_is_replay(run)
+		       ? mem_text("memory:")
+		       : store_url_take(run_conf(run), "fatigue.store");
+}
+
+static int app_load(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+	struct fatigue_rules *rules = NULL;
+	struct store *store = NULL;
+	char *url = url_take(a, run);
+
+	if (fatigue_rules_new(&rules, run_conf(run), err) != 0) {
+		goto fail;
+	}
+	if (a->limit > 0 &&
+		fatigue_rules_add(rules, a->limit, a->per, err) != 0) {
+		(void)err_prefix(err, "--limit and --per");
+		goto fail;
+	}
+	if (a->url == NULL || strcmp(url, a->url) != 0) {
+		if (store_open(&store, url, err) != 0) {
+			goto fail;
+		}
+		store_close(a->store);
+		a->store = store;
+	}
+	mem_free(a->url);
+	a->url = url;
+	fatigue_rules_free(a->rules);
+	a->rules = rules;
+	return 0;
+fail:
+	fatigue_rules_free(rules);
+	mem_free(url);
+	return -1;
+}
+
+/* What the refused records took from other rules goes back. */
+static int give_back(struct app *a, size_t count, struct err *err)
+{
+	store_asks_reset(&a->refunds);
+	for (size_t i = 0; i < count; i++) {
+		const struct turn *t = a->turns + i;
+
+		if (t->over != NULL) {
+			fatigue_refund(a->asks.items + t->first, t->count,
+				&a->refunds);
+		}
+	}
+	return store_exchange(
+		a->store, a->refunds.items, a->refunds.count, err);
+}
+
+/*
+ * Asks about the first `count' turns and decides.  Records refused for want of
+ * what another one of them has just given back are left at the front, *again of
+ * them, to be asked once more; with `again' NULL they are refused, too.
+ */
+static int take_turns(
+	struct app *a, size_t count, size_t *again, struct err *err)
+{
+	bool is_last = again == NULL;
+	size_t left = 0;
+
+	store_asks_reset(&a->asks);
+	for (size_t i = 0; i < count; i++) {
+		a->turns[i].first = a->asks.count;
+		a->turns[i].count = fatigue_ask(a->rules, a->turns[i].rec,
+			STORE_FATIGUE_TAKE, &a->asks);
+	}
+	if (store_exchange(a->store, a->asks.items, a->asks.count, err) != 0) {
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct turn *t = a->turns + i;
+
+		t->over = fatigue_judge(
+			a->rules, t->rec, a->asks.items + t->first, t->count);
+	}
+	if (give_back(a, count, err) != 0) {
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct turn t = a->turns[i];
+
+		if (t.over == NULL) {
+			continue;
+		}
+		if (!is_last && fatigue_has_room(a->asks.items + t.first,
+					t.count, &a->refunds)) {
+			a->turns[left++] = t;
+			continue;
+		}
+		record_fact_text(t.rec, "rule", span_of(t.over->name));
+		record_decide(t.rec, REASON_FATIGUE_CAP);
+	}
+	if (!is_last) {
+		*again = left;
+	}
+	return 0;
+}
+
+static int app_handle(void *self, struct batch *batch, struct err *err)
+{
+	struct app *a = self;
+	size_t count = 0;
+
+	if (batch->count > a->turns_cap) {
+		a->turns_cap = batch->count;
+		a->turns =
+			mem_resize(a->turns, a->turns_cap, sizeof(*a->turns));
+	}
+	BATCH_EACH_UNDECIDED(batch, rec)
+	{
+		a->turns[count++].rec = rec;
+	}
+	if (take_turns(a, count, &count, err) != 0) {
+		return -1;
+	}
+	return take_turns(a, count, NULL, err);
+}
+
+static void app_close(void *self)
+{
+	struct app *a = self;
+
+	store_close(a->store);
+	fatigue_rules_free(a->rules);
+	store_asks_release(&a->asks);
+	store_asks_release(&a->refunds);
+	mem_free(a->turns);
+	mem_free(a->url);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage stage = {
+		.name = "push-fatigue",
+		.summary = "hold back users who have had enough notifications",
+		.opts = opts,
+		.self = &app,
+		.open = app_load,
+		.reload = app_load,
+		.handle = app_handle,
+		.close = app_close,
+	};
+
+	return stage_main(&stage, argc, argv);
+}
