@@ -710,9 +710,10 @@ void http2_submit(struct http2 *c, struct http2_request *q)
 	http2_wake(c);
 }
 
-void http2_cancel(struct http2_request *q)
+bool http2_cancel(struct http2_request *q)
 {
 	struct http2 *c = q->conn;
+	bool is_written = http2_is_written(q);
 
 	if (q->stream_id > 0) {
 		(void)nghttp2_session_set_stream_user_data(
@@ -722,6 +723,7 @@ void http2_cancel(struct http2_request *q)
 	}
 	http2_unlink(q);
 	http2_wake(c);
+	return is_written;
 }
 
 void http2_ping(struct http2 *c)

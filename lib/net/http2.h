@@ -130,8 +130,9 @@ bool http2_has_room(const struct http2 *c, size_t body_bytes);
 /* Sends a request; only with room.  Written when the loop turns. */
 void http2_submit(struct http2 *c, struct http2_request *q);
 
-/* Gives a request up: on_end is not told, and the stream is reset. */
-void http2_cancel(struct http2_request *q);
+/* Gives a request up: on_end is not told, and the stream is reset.  True when
+ * it was written, so that it may have been processed. */
+bool http2_cancel(struct http2_request *q);
 
 /* Asks the server for a sign of life now; without one within 5 s the
  * connection is lost. */

@@ -69,7 +69,7 @@ int settle_open(
 	struct settle *s;
 	struct redis *redis;
 
-	if (redis_open(&redis, url, err) != 0) {
+	if (redis_new(&redis, url, err) != 0) {
 		return -1;
 	}
 	s = mem_array(1, sizeof(*s));

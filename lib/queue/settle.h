@@ -55,8 +55,8 @@ struct settle_counts {
 	uint64_t dead;
 };
 
-/* `attempts': after that many a retry becomes a dead letter.  Connects; errors
- * as redis_open(). */
+/* `attempts': after that many a retry becomes a dead letter.  Connects when there
+ * is something to settle; -1 for a wrong URL. */
 int settle_open(struct settle **out, const char *url, int64_t attempts,
 	struct err *err) MUST_CHECK;
 void settle_close(struct settle *s); /* accepts NULL */

@@ -26,7 +26,7 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"expires_ms had passed" },
 	[REASON_NO_DEVICE] = { "no-device", OUTCOME_SUPPRESSED, ACK_RELEASE,
 		"the user has no registered device" },
-	[REASON_LEASE_LOST] = { "lease-lost", OUTCOME_SUPPRESSED, 0,
+	[REASON_LEASE_LOST] = { "lease-lost", OUTCOME_SUPPRESSED, ACK_LEAVE,
 		"the lease ran out before sending, so another worker has the task" },
 
 	[REASON_MALFORMED] = { "malformed", OUTCOME_REJECTED, ACK_DEAD_LETTER,
@@ -50,6 +50,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 
 	[REASON_TOKEN_DEAD] = { "token-dead", OUTCOME_FAILED, ACK_RELEASE | ACK_FEEDBACK,
 		"the vendor says that the token is no longer registered" },
+	[REASON_TOKEN_NEWER] = { "token-newer", OUTCOME_FAILED, ACK_RELEASE,
+		"the vendor calls the token dead since before it was registered: kept" },
 	[REASON_WRONG_TOPIC] = { "wrong-topic", OUTCOME_FAILED, ACK_RELEASE | ACK_FEEDBACK,
 		"the token belongs to another app or project" },
 	[REASON_WRONG_ENVIRONMENT] = { "wrong-environment", OUTCOME_FAILED, ACK_RELEASE | ACK_FEEDBACK,

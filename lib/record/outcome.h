@@ -45,6 +45,7 @@ enum reason {
 	REASON_UNROUTED,
 	/* failed: the vendor's final no */
 	REASON_TOKEN_DEAD,
+	REASON_TOKEN_NEWER,
 	REASON_WRONG_TOPIC,
 	REASON_WRONG_ENVIRONMENT,
 	REASON_BAD_REQUEST,
@@ -67,6 +68,9 @@ enum {
 	ACK_DEAD_LETTER = 4, /* kept with its raw bytes for a person */
 	ACK_FEEDBACK = 8,    /* the business side is told about the token */
 	ACK_DELAY = 16,      /* comes back after `after_ms' */
+	ACK_LEAVE =
+		32, /* not settled: the lease has run out, so the queue gives
+	                   the task out again */
 };
 
 struct reason_row {

@@ -147,6 +147,12 @@ bool run_is_draining(const struct run *run)
 	return run->is_draining;
 }
 
+int64_t run_drain_ms(const struct run *run)
+{
+	(void)run;
+	return common.drain_ms;
+}
+
 void run_set_window(struct run *run, size_t window)
 {
 	run->window = window;

@@ -106,6 +106,8 @@ const char *run_node(const struct run *run);
 const char *run_counters(const struct run *run);
 bool run_is_replay(const struct run *run);
 bool run_is_draining(const struct run *run);
+/* How long a drain may take: --drain. */
+int64_t run_drain_ms(const struct run *run);
 
 /* At most `window' records are held at once; reading pauses above.  Default:
  * 1024. */

@@ -1,0 +1,487 @@
+/*
+ * Where a flight waits, on which connection it goes, and when connections are
+ * opened.  What an answer means is the engine's business.
+ */
+#include "vendor/pool.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "vendor/backoff.h"
+#include "vendor/credential.h"
+
+enum {
+	CONNECT_TIMEOUT_MS = 10 * 1000,
+	OBSTACLE_WAIT_MS = 2 * 1000, /* for a first connection or a token */
+	LEAST_RETRY_MS = 1000,
+	CLOSED_MS = 60 * 1000, /* after a GOAWAY about the credential */
+	BURST = 32, /* requests in a row on one connection, for full records */
+	HOST_MAX_BYTES = 256,
+};
+
+struct conn {
+	struct pool *pool;
+	struct http2 *http2; /* owned; NULL: the place is free */
+	uint64_t no;         /* 1 for the pool's first connection */
+	bool is_ready;
+	bool is_retired;   /* takes no more; its place may be taken over */
+	bool has_answered; /* proved that it is good for something */
+};
+
+struct pool {
+	const struct pool_setup *setup;
+	struct credential *credential;
+	struct pool_counts *counts;
+	char authority[HOST_MAX_BYTES];
+	struct conn *conns; /* owned; the second half of the places is for
+	                       replacements of those that are retired */
+	size_t places;
+	struct conn *current;
+	size_t burst;
+	uint64_t last_no;
+	size_t connecting;
+	size_t ready;
+	int failures; /* to connect, in a row */
+	int64_t next_connect_mono_ms;
+	struct flight_list waiting;
+	bool is_pumping;
+};
+
+/* --- obstacles ------------------------------------------------------------------ */
+
+/* Why nothing can be sent, if that will not pass at once. */
+struct obstacle {
+	enum reason reason; /* REASON_NONE: no such obstacle */
+	int64_t after_ms;
+	bool is_waiting; /* for a token or a connection that is coming */
+};
+
+static struct obstacle obstacle_until(
+	enum reason reason, int64_t until_mono_ms, int64_t now_mono_ms)
+{
+	int64_t left = until_mono_ms - now_mono_ms;
+
+	return (struct obstacle){ reason,
+		left > LEAST_RETRY_MS ? left : LEAST_RETRY_MS, false };
+}
+
+static struct obstacle pool_obstacle(struct pool *p, int64_t now)
+{
+	struct credential *c = p->credential;
+	struct obstacle none = { REASON_NONE, 0, false };
+
+	if (now < c->closed_mono_ms) {
+		return obstacle_until(
+			REASON_VENDOR_CONFIG, c->closed_mono_ms, now);
+	}
+	if (now < c->held_mono_ms) {
+		return obstacle_until(REASON_THROTTLED, c->held_mono_ms, now);
+	}
+	switch (credential_token(c, clock_unix_ms(), now)) {
+	case TOKEN_READY:
+		break;
+	case TOKEN_COMING:
+		none.is_waiting = true;
+		break;
+	case TOKEN_FAILING:
+		return obstacle_until(
+			REASON_VENDOR_UNAVAILABLE, c->next_try_mono_ms, now);
+	case TOKEN_REFUSED:
+		return obstacle_until(
+			REASON_VENDOR_CONFIG, c->next_try_mono_ms, now);
+	}
+	if (p->ready == 0) {
+		/* One failure may be a hiccup: what waits may go on waiting. */
+		if (p->failures > 1 && now < p->next_connect_mono_ms) {
+			return obstacle_until(REASON_VENDOR_UNAVAILABLE,
+				p->next_connect_mono_ms, now);
+		}
+		none.is_waiting = true;
+	}
+	return none;
+}
+
+static void pool_give_back(
+	struct pool *p, struct flight *f, const struct obstacle *o)
+{
+	flight_remove(f);
+	p->setup->events->on_unsent(
+		p->setup->self, f, o->reason, backoff_jitter_ms(o->after_ms));
+}
+
+/* What has waited longer than it should. */
+static void pool_expire(struct pool *p, const struct obstacle *o, int64_t now)
+{
+	static const struct obstacle late = { REASON_VENDOR_UNAVAILABLE,
+		LEAST_RETRY_MS, false };
+	int64_t limit_ms = o->is_waiting ? OBSTACLE_WAIT_MS : p->setup->wait_ms;
+
+	while (p->waiting.first != NULL &&
+		now - p->waiting.first->due_mono_ms > limit_ms) {
+		pool_give_back(p, p->waiting.first, &late);
+	}
+}
+
+/* --- sending ---------------------------------------------------------------------- */
+
+static void field_put(struct http2_request *q, const char *name,
+	struct span value, bool is_unindexed)
+{
+	q->fields[q->field_count++] =
+		(struct http2_field){ span_of(name), value, is_unindexed };
+}
+
+static void conn_submit(struct conn *conn, struct flight *f)
+{
+	struct pool *p = conn->pool;
+	struct http2_request *q = &f->http;
+	const struct request *req = &f->request;
+
+	if (f->token != p->credential->token) {
+		token_release(f->token);
+		f->token = p->credential->token;
+		f->token->refs++;
+	}
+	q->field_count = 0;
+	field_put(q, ":method", span_of("POST"), false);
+	field_put(q, ":scheme", span_of("https"), false);
+	field_put(q, ":authority", span_of(p->authority), false);
+	field_put(q, ":path", (struct span){ req->path.data, req->path.len },
+		true);
+	field_put(q, "authorization", f->token->text, false);
+	for (size_t i = 0; i < req->header_count; i++) {
+		field_put(q, req->headers[i].name, request_value(req, i),
+			req->headers[i].is_unindexed);
+	}
+	q->body = (struct span){ req->body.data, req->body.len };
+	f->tries++;
+	f->last_conn_no = conn->no;
+	http2_submit(conn->http2, q);
+}
+
+static bool conn_has_room(const struct conn *conn, const struct flight *f)
+{
+	return conn->is_ready && !conn->is_retired &&
+	       http2_has_room(conn->http2, f->request.body.len);
+}
+
+/* The least busy connection with room, for some requests in a row; one that
+ * has not just failed this flight, if there is another. */
+static struct conn *pool_pick(struct pool *p, const struct flight *f)
+{
+	struct conn *best = NULL;
+	struct conn *avoided = NULL;
+
+	if (p->burst > 0 && p->current->no != f->last_conn_no &&
+		conn_has_room(p->current, f)) {
+		p->burst--;
+		return p->current;
+	}
+	for (size_t i = 0; i < p->places; i++) {
+		struct conn *conn = &p->conns[i];
+
+		if (!conn_has_room(conn, f)) {
+			continue;
+		}
+		if (conn->no == f->last_conn_no) {
+			avoided = conn;
+		} else if (best == NULL ||
+			   http2_in_flight(conn->http2) <
+				   http2_in_flight(best->http2)) {
+			best = conn;
+		}
+	}
+	if (best == NULL) {
+		return avoided;
+	}
+	p->current = best;
+	p->burst = BURST;
+	return best;
+}
+
+static void pool_connect(struct pool *p);
+
+void pool_pump(struct pool *p)
+{
+	int64_t now = clock_mono_ms();
+	struct obstacle o;
+
+	if (p->waiting.first == NULL || p->is_pumping) {
+		return;
+	}
+	p->is_pumping = true;
+	o = pool_obstacle(p, now);
+	while (p->waiting.first != NULL) {
+		struct flight *f = p->waiting.first;
+		struct conn *conn;
+
+		if (o.reason != REASON_NONE) {
+			pool_give_back(p, f, &o);
+			continue;
+		}
+		conn = o.is_waiting ? NULL : pool_pick(p, f);
+		if (conn == NULL) {
+			break;
+		}
+		flight_remove(f);
+		if (p->setup->events->on_sending(p->setup->self, f)) {
+			conn_submit(conn, f);
+		}
+	}
+	pool_expire(p, &o, now);
+	if (p->waiting.first != NULL && p->connecting == 0 &&
+		now >= p->next_connect_mono_ms) {
+		pool_connect(p);
+	}
+	p->is_pumping = false;
+}
+
+void pool_send(struct pool *p, struct flight *f)
+{
+	f->due_mono_ms = clock_mono_ms();
+	if (f->last_conn_no != 0) {
+		flight_prepend(&p->waiting, f);
+	} else {
+		flight_append(&p->waiting, f);
+	}
+	pool_pump(p);
+}
+
+bool pool_take_back(struct pool *p, struct flight *f)
+{
+	(void)p;
+	if (f->http.conn != NULL) {
+		return http2_cancel(&f->http);
+	}
+	flight_remove(f);
+	return false;
+}
+
+struct flight *pool_first_waiting(const struct pool *p)
+{
+	return p->waiting.first;
+}
+
+/* --- connections -------------------------------------------------------------------- */
+
+static void conn_on_ready(void *self)
+{
+	struct conn *conn = self;
+	struct pool *p = conn->pool;
+
+	conn->is_ready = true;
+	p->connecting--;
+	p->ready++;
+	p->counts->connects++;
+	log_debug("%s: connection %llu is open: %zu streams", p->authority,
+		(unsigned long long)conn->no, http2_stream_limit(conn->http2));
+	pool_pump(p);
+}
+
+static void conn_on_end(void *self, struct http2_request *q, enum http2_end end)
+{
+	struct conn *conn = self;
+	struct pool *p = conn->pool;
+
+	if (end == HTTP2_ANSWERED) {
+		conn->has_answered = true;
+		p->failures = 0;
+	}
+	p->setup->events->on_end(p->setup->self, q->self, end);
+}
+
+static void conn_on_room(void *self)
+{
+	struct conn *conn = self;
+
+	pool_pump(conn->pool);
+}
+
+static void conn_on_goaway(void *self, uint32_t code, struct span debug)
+{
+	struct conn *conn = self;
+	struct pool *p = conn->pool;
+	const struct vendor *v = p->setup->vendor;
+
+	conn->is_retired = true;
+	p->counts->goaways++;
+	if (code != 0 || debug.len > 0) {
+		log_warn("%s: GOAWAY with code %u: %.*s", p->authority, code,
+			(int)debug.len, debug.ptr != NULL ? debug.ptr : "");
+	}
+	if (v->goaway != NULL && debug.len > 0 &&
+		v->goaway(debug)->action == ANSWER_CLOSE_CREDENTIAL) {
+		p->credential->closed_mono_ms = clock_mono_ms() + CLOSED_MS;
+	}
+	pool_pump(p); /* on another connection */
+}
+
+static void pool_count_failure(struct pool *p)
+{
+	p->failures++;
+	p->next_connect_mono_ms = clock_mono_ms() + backoff_ms(p->failures);
+}
+
+static void conn_on_closed(void *self, const struct err *err)
+{
+	struct conn *conn = self;
+	struct pool *p = conn->pool;
+
+	if (!conn->is_ready) {
+		p->connecting--;
+		p->counts->connect_failures++;
+		log_warn("%s: cannot connect: %s", p->authority,
+			err != NULL ? err->text : "closed by the server");
+	} else {
+		p->ready--;
+		if (err != NULL) {
+			p->counts->lost++;
+			log_info("%s: connection %llu lost: %s", p->authority,
+				(unsigned long long)conn->no, err->text);
+		}
+	}
+	/* One that never answered is as good as none. */
+	if (!conn->has_answered) {
+		pool_count_failure(p);
+	}
+	http2_free(conn->http2);
+	conn->http2 = NULL;
+	conn->is_ready = false;
+	if (p->current == conn) {
+		p->burst = 0;
+	}
+	pool_pump(p);
+}
+
+static const struct http2_events conn_events = {
+	.on_ready = conn_on_ready,
+	.on_end = conn_on_end,
+	.on_room = conn_on_room,
+	.on_goaway = conn_on_goaway,
+	.on_closed = conn_on_closed,
+};
+
+/* Opens one more if there is a place. */
+static void pool_connect(struct pool *p)
+{
+	const struct http2_target target = {
+		.url = p->setup->url,
+		.ca_file = p->setup->ca_file,
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+		.ping_ms = p->setup->ping_ms,
+		.streams_max = p->setup->streams,
+	};
+
+	struct conn *conn = NULL;
+	size_t used = 0;
+
+	for (size_t i = 0; i < p->places; i++) {
+		if (p->conns[i].http2 == NULL) {
+			conn = &p->conns[i];
+		} else if (!p->conns[i].is_retired) {
+			used++;
+		}
+	}
+	if (conn == NULL || used >= p->setup->connections) {
+		return;
+	}
+	*conn = (struct conn){ .pool = p, .no = ++p->last_no };
+	p->connecting++;
+	conn->http2 = http2_open(p->setup->loop, &target, &conn_events, conn);
+}
+
+static struct conn *pool_conn(struct pool *p, uint64_t no)
+{
+	for (size_t i = 0; i < p->places; i++) {
+		if (p->conns[i].http2 != NULL && p->conns[i].no == no) {
+			return &p->conns[i];
+		}
+	}
+	return NULL;
+}
+
+void pool_retire(struct pool *p, const struct flight *f)
+{
+	struct conn *conn = pool_conn(p, f->last_conn_no);
+
+	if (conn != NULL) {
+		conn->is_retired = true;
+		http2_finish(conn->http2);
+	}
+}
+
+void pool_suspect(struct pool *p, const struct flight *f)
+{
+	struct conn *conn = pool_conn(p, f->last_conn_no);
+
+	if (conn != NULL) {
+		http2_ping(conn->http2);
+	}
+}
+
+/* --- life --------------------------------------------------------------------------- */
+
+/* Host and port as :authority wants them; the default port is left out. */
+static void pool_set_authority(struct pool *p, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t len;
+
+	host = host != NULL ? host + 3 : url;
+	len = strcspn(host, "/");
+	if (len > 4 && memcmp(host + len - 4, ":443", 4) == 0) {
+		len -= 4;
+	}
+	if (fmt_into(p->authority, sizeof(p->authority), "%.*s", (int)len,
+		    host) != 0) {
+		BUG("host name too long"); /* checked when it was configured */
+	}
+}
+
+struct pool *pool_new(const struct pool_setup *setup, struct credential *c,
+	struct pool_counts *counts)
+{
+	struct pool *p = mem_array(1, sizeof(*p));
+
+	p->setup = setup;
+	p->credential = c;
+	p->counts = counts;
+	p->places = 2 * setup->connections;
+	p->conns = mem_array(p->places, sizeof(*p->conns));
+	pool_set_authority(p, setup->url);
+	return p;
+}
+
+void pool_free(struct pool *p)
+{
+	if (p == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < p->places; i++) {
+		http2_free(p->conns[i].http2);
+	}
+	mem_free(p->conns);
+	mem_free(p);
+}
+
+size_t pool_connections(const struct pool *p)
+{
+	return p->ready;
+}
+
+size_t pool_streams(const struct pool *p)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->places; i++) {
+		if (p->conns[i].http2 != NULL) {
+			count += http2_in_flight(p->conns[i].http2);
+		}
+	}
+	return count;
+}
+
+size_t pool_waiting(const struct pool *p)
+{
+	return p->waiting.count;
+}
