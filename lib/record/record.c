@@ -171,6 +171,13 @@ const char *platform_name(enum platform platform)
 	return platform_names[platform];
 }
 
+enum platform platform_parse(struct span name)
+{
+	return span_is(name, "ios")       ? PLATFORM_IOS
+	       : span_is(name, "android") ? PLATFORM_ANDROID
+					  : PLATFORM_NONE;
+}
+
 static int place_in(const struct json *v, const char *const *names, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -245,12 +252,8 @@ static int take_device(struct record *r)
 	if (r->token.len == 0) {
 		return -1;
 	}
-	for (int i = PLATFORM_IOS; i <= PLATFORM_ANDROID; i++) {
-		if (json_is_text(json_get(r->device, "platform"),
-			    platform_names[i])) {
-			r->platform = (enum platform)i;
-		}
-	}
+	r->platform =
+		platform_parse(json_text(json_get(r->device, "platform")));
 	return 0;
 }
 

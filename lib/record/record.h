@@ -134,6 +134,7 @@ void record_token_hash(struct span token, char dst[9]);
 const char *priority_name(enum priority priority);
 const char *kind_name(enum kind kind);
 const char *platform_name(enum platform platform);
+enum platform platform_parse(struct span name); /* PLATFORM_NONE: unknown */
 
 /* --- for the runtime and push-pop --- */
 

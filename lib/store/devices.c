@@ -131,11 +131,7 @@ int device_parse(struct device *out, const struct json *v, int64_t now_unix_ms,
 		read_text(&out->time_zone, v, "time_zone", err) != 0) {
 		return -1;
 	}
-	for (int i = PLATFORM_IOS; i <= PLATFORM_ANDROID; i++) {
-		if (span_is(platform, platform_name((enum platform)i))) {
-			out->platform = (enum platform)i;
-		}
-	}
+	out->platform = platform_parse(platform);
 	return device_check(out, err);
 }
 
@@ -302,4 +298,25 @@ struct span devices_found(const struct devices *d, size_t place)
 int devices_each(struct devices *d, devices_cb *cb, void *self, struct err *err)
 {
 	return d->backend->each(d->self, cb, self, err);
+}
+
+int devices_each_of(struct devices *d, const struct devices_query *user,
+	devices_cb *cb, void *self, struct err *err)
+{
+	struct devices_query q = *user;
+	struct buf line;
+	bool goes_on = true;
+
+	if (devices_find(d, &q, 1, err) != 0) {
+		return -1;
+	}
+	buf_init(&line, SIZE_MAX);
+	for (size_t i = 0; goes_on && i < q.count; i++) {
+		buf_reset(&line);
+		device_write_whole(
+			q.app, q.user, devices_found(d, q.first + i), &line);
+		goes_on = cb(self, (struct span){ line.data, line.len });
+	}
+	buf_release(&line);
+	return 0;
 }

@@ -52,11 +52,6 @@ int device_check(const struct device *d, struct err *err) MUST_CHECK;
 /* Appends the object that a record carries as `device'. */
 void device_write(const struct device *d, struct buf *out);
 
-/* Appends a whole registration, as exported: app, user, and what
- * device_write() wrote. */
-void device_write_whole(
-	struct span app, struct span user, struct span json, struct buf *out);
-
 struct devices;
 
 /* A usage failure for a wrong URL (memory: is one), temporary otherwise. */
@@ -116,5 +111,8 @@ struct span devices_found(const struct devices *d, size_t place);
 typedef bool devices_cb(void *self, struct span json);
 int devices_each(struct devices *d, devices_cb *cb, void *self,
 	struct err *err) MUST_CHECK;
+/* The same for the devices of one user. */
+int devices_each_of(struct devices *d, const struct devices_query *user,
+	devices_cb *cb, void *self, struct err *err) MUST_CHECK;
 
 #endif

@@ -37,4 +37,9 @@ const struct devices_backend *devices_redis_open(
 /* What a registration is known by: (app, platform, token). */
 struct digest device_key(const struct device *d);
 
+/* Appends a whole registration, as exported: app, user, and what
+ * device_write() wrote. */
+void device_write_whole(
+	struct span app, struct span user, struct span json, struct buf *out);
+
 #endif

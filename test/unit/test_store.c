@@ -5,20 +5,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/redis.h"
+#include "places.h"
 #include "store/store.h"
 #include "test.h"
 
 enum { HOUR_MS = 3600 * 1000, MINUTE_MS = 60 * 1000 };
 
-static char folder[64];
-static char redis_url[128];
-static char lmdb_url[128];
 static const char *url; /* of the store that the running test is about */
 
 /* --- asking --- */
@@ -556,7 +553,6 @@ static void wrong_urls_are_for_a_person(void)
 	CHECK(fclose(f) == 0);
 	CHECK(fmt_into(path, sizeof(path), "lmdb:%s/text", folder) == 0);
 	check_usage(path, "lmdb:");
-	CHECK(unlink(path + 5) == 0);
 }
 
 static void an_absent_server_is_temporary(void)
@@ -753,54 +749,7 @@ static void memory_holds_only_what_is_alive(void)
 	store_close(s);
 }
 
-/* --- Redis of our own, and the table --- */
-
-static pid_t server;
-
-static void server_start(void)
-{
-	char path[96];
-
-	CHECK(fmt_into(path, sizeof(path), "%s/s", folder) == 0);
-	server = fork();
-	if (server == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (freopen("/dev/null", "w", stdout) == NULL) {
-			_exit(126);
-		}
-		(void)execlp("redis-server", "redis-server", "--port", "0",
-			"--unixsocket", path, "--save", "", "--dir", folder,
-			(char *)NULL);
-		_exit(127);
-	}
-	for (int left_ms = 20000; left_ms > 0; left_ms -= 10) {
-		struct redis *r = NULL;
-
-		if (redis_open(&r, redis_url, NULL) == 0) {
-			redis_close(r);
-			return;
-		}
-		(void)poll(NULL, 0, 10);
-	}
-	printf("Bail out! no redis-server\n");
-	exit(1);
-}
-
-static void folder_remove(void)
-{
-	static const char *const names[] = { "s", "x", "small", "grown",
-		"swept", "killed", "text" };
-	char path[128];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		CHECK(fmt_into(path, sizeof(path), "%s/%s-lock", folder,
-			      names[i]) == 0);
-		(void)unlink(path);
-		path[strlen(path) - strlen("-lock")] = '\0';
-		(void)unlink(path);
-	}
-	(void)rmdir(folder);
-}
+/* --- the table --- */
 
 /* clang-format off */
 #define IN_ALL(fn) \
@@ -874,18 +823,8 @@ int main(int argc, char **argv)
 	};
 	int status;
 
-	if (fmt_into(folder, sizeof(folder), "/tmp/test_store.XXXXXX") != 0 ||
-		mkdtemp(folder) == NULL ||
-		fmt_into(redis_url, sizeof(redis_url), "unix://%s/s", folder) !=
-			0 ||
-		fmt_into(lmdb_url, sizeof(lmdb_url), "lmdb:%s/x?sync=none",
-			folder) != 0) {
-		return 1;
-	}
-	server_start();
+	places_begin();
 	status = test_main(tests, argc, argv);
-	(void)kill(server, SIGKILL);
-	(void)waitpid(server, NULL, 0);
-	folder_remove();
+	places_end();
 	return status;
 }

@@ -1,0 +1,126 @@
+/* Lines in, batches of registrations out. */
+#include "store/import.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { PROGRESS_MS = 2000, LINE_MAX_BYTES = 64 * 1024 };
+
+/* Registrations read and not yet put. */
+struct pending {
+	struct device list[DEVICES_BATCH_MAX];
+	struct json_doc *docs[DEVICES_BATCH_MAX]; /* what list borrows from */
+	size_t count;
+	char line[LINE_MAX_BYTES];
+};
+
+static void pending_reset(struct pending *p)
+{
+	while (p->count > 0) {
+		json_free(p->docs[--p->count]);
+	}
+}
+
+/*
+ * Reads one line into p->line; 1, or 0 at the end.  Of one that is too long the
+ * rest is skipped and *is_whole is false.
+ */
+static int read_line(struct pending *p, FILE *in, bool *is_whole)
+{
+	size_t len;
+	int c;
+
+	if (fgets(p->line, (int)sizeof(p->line), in) == NULL) {
+		return 0;
+	}
+	len = strlen(p->line);
+	*is_whole = len + 1 < sizeof(p->line) || p->line[len - 1] == '\n';
+	if (*is_whole) {
+		return 1;
+	}
+	do {
+		c = getc(in);
+	} while (c != EOF && c != '\n');
+	return 1;
+}
+
+static void take_line(struct import *i, struct pending *p, bool is_whole)
+{
+	struct err err = { 0 };
+	struct json_doc *doc = NULL;
+
+	i->lines++;
+	if (is_whole) {
+		doc = json_parse(p->line, strlen(p->line), JSON_STRICT, &err);
+	} else {
+		(void)err_usage(
+			&err, 0, "longer than %d bytes", LINE_MAX_BYTES - 2);
+	}
+	if (doc == NULL || device_parse(p->list + p->count, json_root(doc),
+				   clock_unix_ms(), &err) != 0) {
+		i->refused++;
+		i->on_refused(i->lines, err.text);
+		json_free(doc);
+		return;
+	}
+	p->docs[p->count++] = doc;
+}
+
+static int put(struct import *i, struct devices *d, struct pending *p,
+	int64_t *progress_mono_ms, struct err *err)
+{
+	int64_t now_mono_ms = clock_mono_ms();
+	int result = devices_put(d, p->list, p->count, &i->counts, err);
+
+	pending_reset(p);
+	if (now_mono_ms - *progress_mono_ms >= PROGRESS_MS) {
+		*progress_mono_ms = now_mono_ms;
+		i->on_progress(i->lines);
+	}
+	return result;
+}
+
+static int run(struct import *i, struct devices *d, FILE *in, struct err *err)
+{
+	struct pending *p = mem_array(1, sizeof(*p));
+	int64_t progress_mono_ms = clock_mono_ms();
+	bool is_whole = true;
+	int result = 0;
+
+	while (result == 0 && read_line(p, in, &is_whole) == 1) {
+		take_line(i, p, is_whole);
+		if (p->count == DEVICES_BATCH_MAX) {
+			result = put(i, d, p, &progress_mono_ms, err);
+		}
+	}
+	if (result == 0 && ferror(in)) {
+		result = err_set(err, errno, "cannot read");
+	}
+	if (result == 0) {
+		result = put(i, d, p, &progress_mono_ms, err);
+	}
+	pending_reset(p);
+	mem_free(p);
+	return result;
+}
+
+int import_run(
+	struct import *i, struct devices *d, const char *path, struct err *err)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	FILE *in = is_stdin ? stdin : fopen(path, "r");
+	int result;
+
+	if (in == NULL) {
+		return err_usage(err, errno, "cannot open '%s'", path);
+	}
+	result = run(i, d, in, err);
+	if (!is_stdin) {
+		(void)fclose(in); /* only read from */
+	}
+	return result == 0 ? 0 : err_prefix(err, "import of '%s'", path);
+}

@@ -1,0 +1,256 @@
+/*
+ * push-device - look after the device registry
+ *
+ * Adds, removes, lists, imports and exports the devices that push-lookup finds.
+ * A command, not a filter: it does one thing and ends.  See push-device(1).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "record/conf.h"
+#include "stage/opt.h"
+#include "store/devices.h"
+#include "store/import.h"
+#include "store/store.h"
+
+struct app {
+	const char *config;
+	const char *store_url;
+	const char *app_name;
+	const char *user;
+	const char *platform;
+	const char *token;
+	const char *environment;
+	const char *locale;
+	const char *time_zone;
+	int64_t registered_unix_ms; /* -1: now */
+	const char *file;           /* the command's operand, or NULL */
+
+	struct devices *devices;
+};
+
+static struct app app = { .registered_unix_ms = -1 };
+
+/* clang-format off */
+static const struct opt opts[] = {
+	OPT_TEXT("config", "FILE", &app.config, NULL, "configuration; default $PUSH_CONFIG"),
+	OPT_TEXT("store", "URL", &app.store_url, NULL, "where devices are registered"),
+	OPT_TEXT("app", "NAME", &app.app_name, NULL, "app that has the token"),
+	OPT_TEXT("user", "NAME", &app.user, NULL, "user who has the device"),
+	OPT_TEXT("platform", "NAME", &app.platform, NULL, "ios or android"),
+	OPT_TEXT("token", "TOKEN", &app.token, NULL, "device token or registration token"),
+	OPT_TEXT("environment", "NAME", &app.environment, NULL, "production or sandbox"),
+	OPT_TEXT("locale", "TAG", &app.locale, NULL, "language, such as zh-Hans-CN"),
+	OPT_TEXT("time-zone", "NAME", &app.time_zone, NULL, "time zone, such as Asia/Shanghai"),
+	OPT_INT("registered", "MS", &app.registered_unix_ms, 0, INT64_MAX, NULL,
+		"when it was registered, Unix milliseconds; default now"),
+	OPT_END,
+};
+/* clang-format on */
+
+static const struct opt_program program = {
+	.name = "push-device",
+	.summary = "look after the device registry",
+	.operands = "add|remove|list|import FILE|export",
+	.own = opts,
+};
+
+/* The device that the options describe, as far as they do. */
+static struct device described(const struct app *a)
+{
+	struct device d = {
+		.app = span_of(a->app_name),
+		.user = span_of(a->user),
+		.platform = platform_parse(span_of(a->platform)),
+		.token = span_of(a->token),
+		.environment = span_of(a->environment),
+		.locale = span_of(a->locale),
+		.time_zone = span_of(a->time_zone),
+		.registered_unix_ms = a->registered_unix_ms,
+	};
+
+	if (d.registered_unix_ms < 0) {
+		d.registered_unix_ms = clock_unix_ms();
+	}
+	return d;
+}
+
+/* --- commands: 0, or -1 with why --- */
+
+static int app_add(struct app *a, struct err *err)
+{
+	struct device d = described(a);
+	struct devices_counts counts = { 0 };
+
+	if (device_check(&d, err) != 0 ||
+		devices_put(a->devices, &d, 1, &counts, err) != 0) {
+		return -1;
+	}
+	(void)puts(counts.added > 0     ? "added"
+		   : counts.moved > 0   ? "moved from another user"
+		   : counts.updated > 0 ? "updated"
+					: "left: a newer one is there");
+	return 0;
+}
+
+static int app_remove(struct app *a, struct err *err)
+{
+	struct device d = described(a);
+	size_t removed = 0;
+
+	if (d.token.ptr == NULL && d.user.ptr == NULL) {
+		return err_usage(err, 0, "remove wants --user or --token");
+	}
+	if (d.token.ptr != NULL && d.platform == PLATFORM_NONE) {
+		return err_usage(err, 0,
+			"remove --token wants --platform ios or android");
+	}
+	if (devices_remove(a->devices, &d, &removed, err) != 0) {
+		return -1;
+	}
+	(void)printf("removed %zu\n", removed);
+	return 0;
+}
+
+static bool print_line(void *self, struct span json)
+{
+	(void)self;
+	return fwrite(json.ptr, 1, json.len, stdout) == json.len &&
+	       putchar('\n') == '\n';
+}
+
+static int app_list(struct app *a, struct err *err)
+{
+	struct devices_query q = { .app = span_of(a->app_name),
+		.user = span_of(a->user) };
+
+	return a->user == NULL
+		       ? err_usage(err, 0,
+				 "list wants --user; export shows all devices")
+		       : devices_each_of(a->devices, &q, print_line, NULL, err);
+}
+
+static int app_export(struct app *a, struct err *err)
+{
+	return devices_each(a->devices, print_line, NULL, err);
+}
+
+static void say_refused(uint64_t line, const char *why)
+{
+	log_warn("line %" PRIu64 " refused: %s", line, why);
+}
+
+static void say_progress(uint64_t lines)
+{
+	log_info("%" PRIu64 " lines so far", lines);
+}
+
+static int app_import(struct app *a, struct err *err)
+{
+	struct import i = { .on_refused = say_refused,
+		.on_progress = say_progress };
+
+	if (a->file == NULL) {
+		return err_usage(
+			err, 0, "import wants a file, or - for standard input");
+	}
+	if (import_run(&i, a->devices, a->file, err) != 0) {
+		return -1;
+	}
+	(void)printf("added %" PRIu64 ", updated %" PRIu64 ", moved %" PRIu64
+		     ", left as newer %" PRIu64 ", refused %" PRIu64 "\n",
+		i.counts.added, i.counts.updated, i.counts.moved,
+		i.counts.too_old, i.refused);
+	return i.refused == 0
+		       ? 0
+		       : err_usage(err, 0,
+				 "%" PRIu64 " of %" PRIu64 " lines refused",
+				 i.refused, i.lines);
+}
+
+/* --- the program --- */
+
+static const struct command {
+	const char *name;
+	int (*run)(struct app *a, struct err *err);
+} commands[] = {
+	{ "add", app_add },
+	{ "remove", app_remove },
+	{ "list", app_list },
+	{ "import", app_import },
+	{ "export", app_export },
+};
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static int app_run(struct app *a, const char *name, struct err *err)
+{
+	size_t i = 0;
+
+	while (i < COMMANDS && strcmp(commands[i].name, name) != 0) {
+		i++;
+	}
+	if (i == COMMANDS) {
+		return err_usage(err, 0, "unknown command '%s'", name);
+	}
+	if (a->file != NULL && commands[i].run != app_import) {
+		return err_usage(err, 0, "unexpected argument '%s'", a->file);
+	}
+	return commands[i].run(a, err);
+}
+
+/* Options may stand before the command and behind it. */
+static int app_main(struct app *a, int argc, char **argv, struct err *err)
+{
+	struct conf *conf = NULL;
+	int at = opt_parse(&program, argc, argv, err);
+	int more = at < 0 || at == argc
+			   ? 0
+			   : opt_parse(&program, argc - at, argv + at, err);
+	char *url;
+	int result;
+
+	if (at < 0 || more < 0) {
+		return -1;
+	}
+	if (at == argc || argc - at - more > 1) {
+		return err_usage(err, 0, "expected one command; see %s --help",
+			program.name);
+	}
+	a->file = argv[at + more]; /* NULL at the end */
+	if (conf_load(&conf, a->config, err) != 0) {
+		return -1;
+	}
+	url = a->store_url != NULL ? mem_text(a->store_url)
+				   : store_url_take(conf, "lookup.store");
+	result = devices_open(&a->devices, url, err);
+	if (result == 0) {
+		result = app_run(a, argv[at], err);
+		devices_close(a->devices);
+	}
+	mem_free(url);
+	conf_free(conf);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct err err = { 0 };
+	int result;
+
+	log_open(program.name, NULL, LOG_TEXT, LOG_INFO);
+	app.config = getenv("PUSH_CONFIG");
+	result = app_main(&app, argc, argv, &err);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fatal(EXIT_TEMP, "cannot write: %s", strerror(errno));
+	}
+	if (result != 0) {
+		fatal(err_status(&err), "%s", err.text);
+	}
+	return EXIT_OK;
+}
