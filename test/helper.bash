@@ -41,6 +41,9 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PUSH_BIN=$(cd "${PUSH_BIN:-$ROOT/bin}" && pwd)
 PATH=$PUSH_BIN:$PATH
 export ROOT PUSH_BIN PATH PUSH_TEST_SLOW BATS_TEST_TIMEOUT
+# A failed test shows what `output' and `stderr' hold.
+# shellcheck disable=SC2034 # bats reads it
+BATS_PRINT_OUTPUT_ON_FAILURE=1
 # What the person at the keyboard has set must not change a test.
 unset PUSH_CONFIG PUSH_COUNTERS
 [ -z "${REDIS_SOCKET:-}" ] || RCLI=(redis-cli -s "$REDIS_SOCKET")
@@ -76,7 +79,7 @@ stage_file() {
 
 has() {
 	has_in "$output_file" "$@" && return
-	printf 'status: %s\nstandard error:\n%s\n' "$status" "$stderr"
+	echo "status: $status"
 	return 1
 }
 
@@ -84,15 +87,17 @@ has_in() {
 	local file=$1 filter=$2 answer
 	shift 2
 	answer=$(jq -es "$@" "$filter" "$file" 2>&1) && return
-	printf 'does not hold: %s\njq says: %s\n%s:\n' "$filter" "$answer" "$file"
-	head -c 16384 "$file"
+	printf 'does not hold: %s\njq says: %s\n' "$filter" "$answer"
+	if [ "$file" != "${output_file:-}" ]; then
+		echo "$file:"
+		head -c 16384 "$file"
+	fi
 	return 1
 }
 
 logged() {
 	[[ $stderr == *"$1"* ]] && return
-	printf 'standard error does not contain: %s\nstatus: %s\nstandard error:\n%s\n' \
-		"$1" "$status" "$stderr"
+	printf 'standard error does not contain: %s\nstatus: %s\n' "$1" "$status"
 	return 1
 }
 

@@ -104,6 +104,7 @@ static int on_begin(nghttp2_session *h2, const nghttp2_frame *frame, void *self)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2's signature */
 static int on_header(nghttp2_session *h2, const nghttp2_frame *frame,
 	const uint8_t *name, size_t name_bytes, const uint8_t *value,
 	size_t value_bytes, uint8_t flags, void *self)
@@ -378,6 +379,7 @@ void session_goaway(struct connection *c, const char *reason)
 	connection_touch(c);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2's signature */
 static ssize_t read_answer(nghttp2_session *h2, int32_t id, uint8_t *dst,
 	size_t room, uint32_t *flags, nghttp2_data_source *source, void *self)
 {

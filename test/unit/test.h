@@ -52,11 +52,14 @@ struct test {
 /* Ends the test when `expr' is false. */
 #define CHECK(expr) test_check((expr) ? 1 : 0, __FILE__, __LINE__, #expr)
 
+/* Ends the test where it should not have come. */
+#define FAIL(text) test_check(0, __FILE__, __LINE__, text)
+
 static inline void test_check(
 	int is_true, const char *file, int line, const char *expr)
 {
 	if (!is_true) {
-		printf("%s:%d: CHECK(%s)\n", file, line, expr);
+		printf("%s:%d: %s\n", file, line, expr);
 		(void)fflush(stdout);
 		_exit(1);
 	}
@@ -118,10 +121,10 @@ static inline void test_each_allocation_fails(void (*run)(void))
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_TEMP) {
 			printf("allocation %lu fails: wait status %#x\n", nth,
 				(unsigned)status);
-			test_check(0, __FILE__, __LINE__, "EXIT_TEMP");
+			FAIL("it should end with EXIT_TEMP");
 		}
 	}
-	test_check(0, __FILE__, __LINE__, "at most TEST_MAX_ALLOCATIONS");
+	FAIL("more than TEST_MAX_ALLOCATIONS allocations");
 }
 
 /* Copies what a failed test printed, as TAP comments. */

@@ -35,7 +35,7 @@ static struct live_now now_at(const struct live *c, const char *node)
 			return live_now(c, i);
 		}
 	}
-	CHECK(!"the node is known");
+	FAIL("the node is not known");
 	return (struct live_now){ 0 };
 }
 

@@ -49,7 +49,7 @@ static const struct stats_node *node(const char *name)
 			return &stats->nodes[i];
 		}
 	}
-	CHECK(!"the node is known");
+	FAIL("the node is not known");
 	return NULL;
 }
 
@@ -270,7 +270,7 @@ static void has(const struct buf *b, const char *text)
 {
 	if (strstr(b->data, text) == NULL) {
 		printf("not there: %s\nin:\n%s", text, b->data);
-		CHECK(!"the text is there");
+		FAIL("the text is not there");
 	}
 }
 
