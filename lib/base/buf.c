@@ -147,19 +147,26 @@ bool buf_is_over(const struct buf *b)
 	return b->is_over;
 }
 
-int fmt_into(char *dst, size_t size, const char *fmt, ...)
+int fmt_into_v(char *dst, size_t size, const char *fmt, va_list args)
 {
-	va_list args;
-	int n;
+	int n = vsnprintf(dst, size, fmt, args);
 
-	va_start(args, fmt);
-	n = vsnprintf(dst, size, fmt, args);
-	va_end(args);
 	if (n < 0 || (size_t)n >= size) {
 		dst[0] = '\0';
 		return -1;
 	}
 	return 0;
+}
+
+int fmt_into(char *dst, size_t size, const char *fmt, ...)
+{
+	va_list args;
+	int result;
+
+	va_start(args, fmt);
+	result = fmt_into_v(dst, size, fmt, args);
+	va_end(args);
+	return result;
 }
 
 int buf_read_file(struct buf *b, const char *path, struct err *err)

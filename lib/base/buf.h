@@ -7,6 +7,7 @@
 #ifndef PUSH_BASE_BUF_H
 #define PUSH_BASE_BUF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,6 +56,10 @@ bool buf_is_over(const struct buf *b);
  */
 int fmt_into(char *dst, size_t size, const char *fmt, ...)
 	PRINTF_LIKE(3, 4) MUST_CHECK;
+
+/* The same for a function that takes the arguments of a format itself. */
+int fmt_into_v(char *dst, size_t size, const char *fmt, va_list args)
+	PRINTF_LIKE(3, 0) MUST_CHECK;
 
 /* Reads a whole file of at most b->max bytes behind what `b' holds. */
 int buf_read_file(struct buf *b, const char *path, struct err *err) MUST_CHECK;

@@ -4,7 +4,6 @@
 #include "policy/auth.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -173,8 +172,9 @@ enum reason auth_fault_set(
 
 	fault->reason = reason;
 	va_start(args, fmt);
-	/* A name too long to show is cut, which is better than no phrase. */
-	(void)vsnprintf(fault->why, sizeof(fault->why), fmt, args);
+	if (fmt_into_v(fault->why, sizeof(fault->why), fmt, args) != 0) {
+		BUG("'%s' is longer than its names are shown", fmt);
+	}
 	va_end(args);
 	return reason;
 }
