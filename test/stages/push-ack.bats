@@ -7,7 +7,20 @@ setup_file() {
 
 setup() {
 	rcli FLUSHALL >/dev/null
+	use_redis
+}
+
+use_redis() {
 	ack=(push-ack --redis "$REDIS_URL")
+}
+
+is_left() {
+	[ "$(in_flight)" -eq "$1" ]
+}
+
+# What some tests wait for.
+is_settled() {
+	[ "$(in_flight)" -eq 0 ]
 }
 
 push() {
@@ -295,7 +308,6 @@ marked() { # URL
 }
 
 @test "what was delivered is marked, what failed is given back" {
-	command -v push-dedupe >/dev/null || skip "push-dedupe is not built"
 	for url in "lmdb:$PWD/marks" "$REDIS_URL"; do
 		rcli FLUSHALL >/dev/null
 		marked "$url"
@@ -315,17 +327,17 @@ marked() { # URL
 	done
 }
 
+one() { # ID OUTCOME REASON
+	push q "$(device "$1" aa)"
+	claim claimed
+	stage_file claimed push-fatigue -c push.conf
+	decide "$output_file" "$2" "$3" >decided
+}
+
 @test "a count is given back when no device accepted" {
-	command -v push-fatigue >/dev/null || skip "push-fatigue is not built"
 	cat >push.conf <<-END
 		{ "redis": "$REDIS_URL", "fatigue": { "rules": [ { "limit": 1, "per": "1h" } ] } }
 	END
-	one() { # ID OUTCOME REASON
-		push q "$(device "$1" aa)"
-		claim claimed
-		stage_file claimed push-fatigue -c push.conf
-		decide "$output_file" "$2" "$3" >decided
-	}
 	one a failed bad-request
 	has '.[0].trace | has("outcome") | not'
 	push-ack -c push.conf <decided >/dev/null
@@ -381,20 +393,19 @@ marked() { # URL
 
 @test "Redis stopped and started again in between: it goes on, one result a record" {
 	redis_up --appendonly yes --appendfsync always
-	ack=(push-ack --redis "$REDIS_URL")
+	use_redis
 	push q "$(device a aa)" "$(device b bb)"
 	claim claimed
 	decide claimed accepted ok >decided
 	start -p a "${ack[@]}" --results results
 	feed a "$(head -n 1 decided)"$'\n'
-	settled_one() { [ "$(in_flight)" -eq 1 ]; }
-	wait_until 10 settled_one
+	wait_for 1 results
+	wait_until 10 is_left 1
 	redis_down
 	feed a "$(tail -n 1 decided)"$'\n'
 	wait_until 10 grep -q 'trying again' a.err
 	redis_up --appendonly yes --appendfsync always
-	settled_all() { [ "$(in_flight)" -eq 0 ]; }
-	wait_until 20 settled_all
+	wait_until 20 is_settled
 	stop a
 	[ "$status" -eq 0 ]
 	has_in results 'map(.id) == ["a", "b"]'
@@ -403,7 +414,7 @@ marked() { # URL
 
 @test "a full Redis is told in plain words and waited for" {
 	redis_up
-	ack=(push-ack --redis "$REDIS_URL")
+	use_redis
 	push q "$(device a aa)"
 	claim claimed
 	decide claimed failed token-dead >decided
@@ -413,8 +424,7 @@ marked() { # URL
 	wait_until 10 grep -q 'out of memory' a.err
 	[ "$(in_flight)" -eq 1 ]
 	rcli CONFIG SET maxmemory 0 >/dev/null
-	settled_all() { [ "$(in_flight)" -eq 0 ]; }
-	wait_until 20 settled_all
+	wait_until 20 is_settled
 	[ "$(rcli XLEN '{q}:feedback')" -eq 1 ]
 	stop a
 }
@@ -425,8 +435,7 @@ marked() { # URL
 	decide claimed accepted ok >decided
 	start -p a "${ack[@]}"
 	feed a "$(cat decided)"$'\n'
-	settled_all() { [ "$(in_flight)" -eq 0 ]; }
-	wait_until 10 settled_all
+	wait_until 10 is_settled
 	stop a 5
 	[ "$status" -eq 0 ]
 	has_in a.out 'length == 2'
@@ -442,8 +451,7 @@ marked() { # URL
 	start -o blocked -p a "${ack[@]}"
 	exec 8>&"${feeds[a]}"
 	cat decided >&8
-	settled_all() { [ "$(in_flight)" -eq 0 ]; }
-	wait_until 20 settled_all
+	wait_until 20 is_settled
 	exec 8>&-
 	stop a
 	exec 7>&-
