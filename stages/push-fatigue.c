@@ -7,6 +7,7 @@
  * from other rules is given back.  push-ack keeps and gives back what became of
  * the rest.  See push-fatigue(1).
  */
+#include "base/log.h"
 #include "base/mem.h"
 #include "policy/fatigue.h"
 #include "stage/stage.h"
@@ -77,6 +78,9 @@ static int app_load(void *self, struct run *run, struct err *err)
 		}
 		store_close(a->store);
 		a->store = store;
+	}
+	if (fatigue_rules_count(rules) == 0) {
+		log_info("no rules: everything passes");
 	}
 	mem_free(a->url);
 	a->url = url;
