@@ -69,6 +69,7 @@ struct http2 {
 
 	bool has_goaway; /* to be told */
 	uint32_t goaway_code;
+	int32_t goaway_last_id; /* streams above it are not processed */
 	struct buf goaway_debug;
 
 	char out[PACK_BYTES];
@@ -133,15 +134,17 @@ static bool http2_is_written(const struct http2_request *q)
 }
 
 /* The one end of a request that is told. */
-static void http2_end(struct http2_request *q, bool is_refused)
+static void http2_end(struct http2_request *q, uint32_t error_code)
 {
 	struct http2 *c = q->conn;
 	enum http2_end end = HTTP2_UNKNOWN;
 
 	if (q->has_head) {
 		end = HTTP2_ANSWERED;
-	} else if (is_refused || !http2_is_written(q)) {
+	} else if (!http2_is_written(q) || q->stream_id > c->goaway_last_id) {
 		end = HTTP2_UNPROCESSED;
+	} else if (error_code == NGHTTP2_REFUSED_STREAM) {
+		end = HTTP2_REFUSED;
 	}
 	http2_unlink(q);
 	c->events->on_end(c->self, q, end);
@@ -177,9 +180,40 @@ static void http2_end_all(struct http2 *c)
 	loop_unwatch(c->watch);
 	c->watch = NULL;
 	while (c->first != NULL) {
-		http2_end(c->first, false);
+		http2_end(c->first, NGHTTP2_NO_ERROR);
 	}
 	c->events->on_closed(c->self, c->is_lost ? &c->err : NULL);
+}
+
+/* --- reading ------------------------------------------------------------------- */
+
+static void http2_read(struct http2 *c)
+{
+	c->has_unread = false;
+	for (int reads = 0; reads < READS_PER_TURN; reads++) {
+		struct err err = { 0 };
+		ssize_t n = tls_read(c->tls, c->in, sizeof(c->in), &err);
+		ssize_t used;
+
+		if (n == TLS_AGAIN) {
+			return;
+		}
+		if (n <= 0) {
+			http2_lose(
+				c, n == 0 ? "the server closed the connection"
+					  : err.text);
+			return;
+		}
+		c->quiet_mono_ms = clock_mono_ms();
+		used = nghttp2_session_mem_recv(
+			c->session, (const uint8_t *)c->in, (size_t)n);
+		if (used < 0) {
+			http2_lose(c, nghttp2_strerror((int)used));
+			return;
+		}
+	}
+	c->has_unread =
+		true; /* it may be inside TLS, where poll does not see it */
 }
 
 /* --- writing ------------------------------------------------------------------- */
@@ -211,6 +245,15 @@ static void http2_pack(struct http2 *c)
 	}
 }
 
+/* The server takes no more, but what it has said may still be here, the GOAWAY
+ * above all that tells what it has not processed. */
+static void http2_hear_out(struct http2 *c, const char *why)
+{
+	c->state = FINISHING;
+	http2_read(c);
+	http2_lose(c, why);
+}
+
 static void http2_flush(struct http2 *c)
 {
 	while (c->state != CLOSING && c->session != NULL &&
@@ -227,7 +270,7 @@ static void http2_flush(struct http2 *c)
 			c->is_write_blocked = true;
 			loop_events(c->watch, LOOP_READ | LOOP_WRITE);
 		} else if (n < 0) {
-			http2_lose(c, err.text);
+			http2_hear_out(c, err.text);
 		} else {
 			c->write_no++;
 			c->out_len -= (size_t)n;
@@ -277,36 +320,7 @@ static void http2_settle(struct http2 *c)
 	}
 }
 
-/* --- reading --------------------------------------------------------------------- */
-
-static void http2_read(struct http2 *c)
-{
-	c->has_unread = false;
-	for (int reads = 0; reads < READS_PER_TURN; reads++) {
-		struct err err = { 0 };
-		ssize_t n = tls_read(c->tls, c->in, sizeof(c->in), &err);
-		ssize_t used;
-
-		if (n == TLS_AGAIN) {
-			return;
-		}
-		if (n <= 0) {
-			http2_lose(
-				c, n == 0 ? "the server closed the connection"
-					  : err.text);
-			return;
-		}
-		c->quiet_mono_ms = clock_mono_ms();
-		used = nghttp2_session_mem_recv(
-			c->session, (const uint8_t *)c->in, (size_t)n);
-		if (used < 0) {
-			http2_lose(c, nghttp2_strerror((int)used));
-			return;
-		}
-	}
-	c->has_unread =
-		true; /* it may be inside TLS, where poll does not see it */
-}
+/* --- the loop's callbacks --------------------------------------------------------- */
 
 static void http2_on_flush_due(void *self)
 {
@@ -417,7 +431,7 @@ static void http2_on_answer_end(struct http2 *c, struct http2_request *q)
 			c->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
 	}
 	(void)nghttp2_session_set_stream_user_data(c->session, id, NULL);
-	http2_end(q, false);
+	http2_end(q, NGHTTP2_NO_ERROR);
 }
 
 static void http2_on_watch(void *self);
@@ -442,6 +456,7 @@ static void http2_on_goaway(struct http2 *c, const nghttp2_goaway *goaway)
 	}
 	c->has_goaway = true;
 	c->goaway_code = goaway->error_code;
+	c->goaway_last_id = goaway->last_stream_id;
 	buf_reset(&c->goaway_debug);
 	buf_put(&c->goaway_debug, goaway->opaque_data,
 		len < HTTP2_DEBUG_MAX_BYTES ? len : HTTP2_DEBUG_MAX_BYTES);
@@ -489,9 +504,7 @@ static int http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
 
 	(void)self;
 	if (q != NULL) {
-		/* nghttp2 closes streams above the last one of GOAWAY with
-		 * REFUSED_STREAM, too. */
-		http2_end(q, error_code == NGHTTP2_REFUSED_STREAM);
+		http2_end(q, error_code);
 	}
 	return 0;
 }
@@ -622,6 +635,7 @@ struct http2 *http2_open(struct loop *l, const struct http2_target *target,
 	c->self = self;
 	c->streams_max = target->streams_max;
 	c->write_no = 1;
+	c->goaway_last_id = INT32_MAX;
 	c->ping_ms = target->ping_ms;
 	buf_init(&c->goaway_debug, HTTP2_DEBUG_MAX_BYTES);
 	c->tls = tls_open(l, &tls, http2_on_open, c);

@@ -37,9 +37,11 @@ struct http2_field {
 enum http2_end {
 	/* A status and the end of the header came.  The body may have been cut. */
 	HTTP2_ANSWERED,
-	/* The server says it did not look at it (REFUSED_STREAM, above the last
-	 * stream of GOAWAY), or it was never written: safe to send again. */
+	/* It was never written, or is above the last stream of a GOAWAY: not
+	 * looked at, and safe to send again on another connection. */
 	HTTP2_UNPROCESSED,
+	/* The server refused this stream (REFUSED_STREAM): not looked at either. */
+	HTTP2_REFUSED,
 	/* Written, and no answer came: it may have been processed. */
 	HTTP2_UNKNOWN,
 };

@@ -19,9 +19,9 @@ enum {
 	PING_MS = 60 * 1000,        /* Apple: look after idle connections */
 	RETRIES_MAX = 2,            /* in this process, for one notification */
 	RETRY_BUDGET_MS = 2 * 1000, /* in this process, all waits together */
-	UNPROCESSED_MAX = 20,       /* refusals; then the vendor is not well */
-	UNPROCESSED_AT_ONCE = 3,    /* later ones wait a little */
-	UNPROCESSED_WAIT_MS = 25,
+	REFUSALS_MAX = 10,    /* of one stream; then the vendor is not well */
+	REFUSALS_AT_ONCE = 3, /* later ones wait a little */
+	REFUSAL_WAIT_MS = 25,
 	CLOSED_MS = 30 * 1000, /* until a closed credential is tried again */
 	AMBIGUOUS_MS = 1000,
 	HOST_MAX_BYTES = 250,
@@ -37,6 +37,7 @@ struct engine {
 	struct pool_counts counts;
 	uint64_t ambiguous;
 	uint64_t unprocessed;
+	uint64_t refused;
 	uint64_t retried;
 	uint64_t timeouts;
 
@@ -115,18 +116,28 @@ static bool engine_again(struct engine *e, struct flight *f, int64_t delay_ms)
 	return true;
 }
 
-/* The server did not look at it: not an attempt. */
+/* Not looked at because the connection ended: not an attempt, and another
+ * connection is as good.  One that never answers counts as a failure there. */
 static void engine_on_unprocessed(struct engine *e, struct flight *f)
 {
 	f->tries--;
-	f->unprocessed++;
 	e->unprocessed++;
-	if (f->unprocessed > UNPROCESSED_MAX) {
+	pool_send(f->pool, f);
+}
+
+/* The server does not want this stream now: not an attempt either, but one that
+ * is refused again and again must not go round for ever. */
+static void engine_on_refused(struct engine *e, struct flight *f)
+{
+	f->tries--;
+	f->refusals++;
+	e->refused++;
+	if (f->refusals > REFUSALS_MAX) {
 		engine_why(f, "refused too often");
 		engine_conclude(e, f, REASON_VENDOR_UNAVAILABLE, 0);
-	} else if (f->unprocessed > UNPROCESSED_AT_ONCE) {
+	} else if (f->refusals > REFUSALS_AT_ONCE) {
 		f->due_mono_ms = clock_mono_ms() +
-				 (int64_t)UNPROCESSED_WAIT_MS * f->unprocessed;
+				 (int64_t)REFUSAL_WAIT_MS * f->refusals;
 		flight_append(&e->delayed, f);
 	} else {
 		pool_send(f->pool, f);
@@ -265,6 +276,9 @@ static void engine_on_end(void *self, struct flight *f, enum http2_end end)
 		break;
 	case HTTP2_UNPROCESSED:
 		engine_on_unprocessed(e, f);
+		break;
+	case HTTP2_REFUSED:
+		engine_on_refused(e, f);
 		break;
 	case HTTP2_UNKNOWN:
 		e->ambiguous++;
@@ -694,11 +708,12 @@ void engine_count(const struct engine *e, struct buf *json)
 		(unsigned long long)e->counts.lost,
 		(unsigned long long)e->counts.goaways);
 	buf_fmt(json,
-		"\"ambiguous\":%llu,\"unprocessed\":%llu,\"retried\":%llu,"
+		"\"ambiguous\":%llu,\"unprocessed\":%llu,\"refused\":%llu,\"retried\":%llu,"
 		"\"timeouts\":%llu,\"token_age_s\":%lld}",
 		(unsigned long long)e->ambiguous,
 		(unsigned long long)e->unprocessed,
-		(unsigned long long)e->retried, (unsigned long long)e->timeouts,
+		(unsigned long long)e->refused, (unsigned long long)e->retried,
+		(unsigned long long)e->timeouts,
 		(long long)(oldest_unix_ms > 0
 				    ? (clock_unix_ms() - oldest_unix_ms) / 1000
 				    : -1));

@@ -83,7 +83,7 @@ struct flight *flight_take(struct flight_list *spare, struct record *r)
 	f->waited_ms = 0;
 	f->last_conn_no = 0;
 	f->tries = 0;
-	f->unprocessed = 0;
+	f->refusals = 0;
 	f->retries = 0;
 	f->renewals = 0;
 	return f;

@@ -31,7 +31,7 @@ struct flight {
 	int64_t waited_ms;     /* between retries */
 	uint64_t last_conn_no; /* to be avoided when sent again; 0: none */
 	int tries;             /* requests written */
-	int unprocessed;       /* times it came back untouched */
+	int refusals;          /* streams that the server did not want */
 	int retries;           /* after an answer that asked for it */
 	int renewals;          /* after an answer about the token */
 

@@ -1,0 +1,637 @@
+# push-apns against push-mock: real TLS, real HTTP/2, and the mock's own account of
+# what it was sent.
+
+load ../helper.bash
+
+setup_file() {
+	mock_up
+}
+
+# Orders of one test must not reach the next.
+setup() {
+	[ ! -s "$MOCK_CONTROL" ] || mock_control '{}'
+	: >"$MOCK_RECEIVED"
+	conf
+}
+
+teardown() {
+	end_all_but_mock
+}
+
+# The mock of the file lasts; a mock of the test's own does not.
+end_all_but_mock() {
+	local name
+	for name in "${!pids[@]}"; do
+		kill -KILL "$(pid_of "$name")" 2>/dev/null || :
+	done
+	mock_down
+}
+
+# push.conf for the mock at PORT: conf [PORT [SANDBOX-PORT]]
+conf() {
+	local production=${1:-$MOCK_APNS_PORT}
+	cat >push.conf <<-END
+		{ "apps": {
+		    "shop": { "apns": {
+		      "key_file": "$MOCK_KEYS/AuthKey_MOCKKEY001.p8", "key_id": "MOCKKEY001",
+		      "team_id": "MOCKTEAM01", "topic": "com.example.shop" } },
+		    "news": { "apns": {
+		      "key_file": "$MOCK_KEYS/AuthKey_MOCKKEY001.p8", "key_id": "MOCKKEY001",
+		      "team_id": "MOCKTEAM01", "topic": "com.example.news",
+		      "environment": "sandbox" } },
+		    "webonly": {} },
+		  "apns": {
+		    "production": "https://localhost:$production",
+		    "sandbox": "https://localhost:${2:-$MOCK_APNS_PORT}",
+		    "ca_file": "$MOCK_KEYS/ca.pem" } }
+	END
+}
+
+# A token that begins with PREFIX and ends with N: token PREFIX [N]
+token() {
+	local tail
+	tail=$(printf '%08x' "${2:-1}")
+	printf '%s%s' "$1" "$(printf '%064d' 0 | cut -c "1-$((64 - ${#1} - 8))")$tail"
+}
+
+# A task for a token; the second argument is merged into it.
+task() {
+	jq -nc --arg token "$1" --argjson more "${2:-{\}}" '{id: $token, app: "shop",
+		device: {platform: "ios", token: $token},
+		message: {notification: {title: "order", body: "on its way"}}} * $more'
+}
+
+# N tasks for different ordinary tokens.
+tasks() {
+	jq -nc --argjson n "$1" 'range($n) | . as $i | {id: "t\($i)", app: "shop",
+		device: {platform: "ios", token: ("00000000000000000000000000000000000000000000000000000000"
+			+ ("00000000\($i)" | .[-8:]))},
+		message: {notification: {title: "order \($i)", body: "on its way"}}}'
+}
+
+apns() {
+	push-apns -c push.conf "$@"
+}
+
+# What the mock got, by its own account.
+received() {
+	jq -es --argjson n "${2:-0}" "$1" "$MOCK_RECEIVED" >/dev/null && return
+	printf 'the mock received:\n'
+	head -n 20 "$MOCK_RECEIVED"
+	return 1
+}
+
+# A mock of this test's own, with options; the file's goes on.
+own_mock() {
+	server_stop_own
+	mock_up "$@"
+	conf
+}
+
+server_stop_own() {
+	server_stop mock
+}
+
+@test "a notification is delivered and the answer is in the record" {
+	stage "$(task "$(token 00)")" push-apns -c push.conf
+	[ "$status" -eq 0 ]
+	has 'length == 1 and .[0].trace.outcome == "accepted" and .[0].trace.reason == "ok"'
+	has '.[0].trace.apns[2] | .status == 200 and .answer == "ok"
+		and (.id | test("^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$"))'
+	received 'length == 1 and .[0].status == 200 and .[0].topic == "com.example.shop"
+		and .[0].push_type == "alert" and .[0].priority == "5"'
+	[ "$(jq -r .apns_id "$MOCK_RECEIVED")" = "$(jq -r '.trace.apns[2].id' "$output_file")" ]
+}
+
+@test "hundreds are in flight over several connections, each is answered once" {
+	own_mock --stream-limit 50
+	mock_control '{"apns": {"delay_ms": 20}}'
+	tasks 2000 >in
+	stage_file in push-apns -c push.conf --window 500
+	[ "$status" -eq 0 ]
+	has 'length == 2000 and all(.trace.reason == "ok") and (map(.id) | unique | length) == 2000'
+	mock_summary
+	jq -e '.apns | .accepted == 2000 and .repeats == 0 and .distinct_tokens == 2000
+		and .connections == 4 and .max_streams == 50 and .credentials == 1' "$MOCK_SUMMARY"
+}
+
+@test "--connections and --window bound what is out" {
+	own_mock --stream-limit 50
+	mock_control '{"apns": {"delay_ms": 20}}'
+	tasks 200 >in
+	stage_file in push-apns -c push.conf --connections 1 --window 8
+	has 'length == 200 and all(.trace.reason == "ok")'
+	mock_summary
+	jq -e '.apns.connections == 1 and .apns.max_streams == 8' "$MOCK_SUMMARY"
+}
+
+# number in push-mock's list, Apple's word, outcome, reason: Apple, "Handling
+# notification responses from APNs".
+ANSWERS='
+01 BadCollapseId failed bad-request
+03 BadExpirationDate failed bad-request
+04 BadMessageId failed bad-request
+05 BadPriority failed bad-request
+06 BadTopic failed bad-request
+07 DeviceTokenNotForTopic failed wrong-topic
+08 DuplicateHeaders failed bad-request
+10 InvalidPushType failed bad-request
+11 MissingDeviceToken failed bad-request
+12 MissingTopic failed bad-request
+13 PayloadEmpty failed bad-request
+14 TopicDisallowed failed vendor-config
+18 Forbidden failed bad-request
+24 TopicMismatch failed vendor-config
+25 BadPath failed bad-request
+26 MethodNotAllowed failed bad-request
+27 ExpiredToken failed token-dead
+28 Unregistered failed token-dead
+29 PayloadTooLarge failed payload-too-large
+31 TooManyRequests retry throttled
+32 InternalServerError retry vendor-unavailable
+33 ServiceUnavailable retry vendor-unavailable
+35 MissingChannelId failed bad-request
+36 BadChannelId failed bad-request
+37 ChannelNotRegistered failed bad-request
+38 MissingPushType failed bad-request
+39 BadRequestPayload failed bad-request'
+
+# These do something to the connection or the credential: each alone.
+LONE_ANSWERS='
+09 IdleTimeout retry vendor-unavailable
+15 BadCertificate failed vendor-config
+16 BadCertificateEnvironment failed vendor-config
+17 ExpiredProviderToken retry reauth
+19 InvalidProviderToken failed vendor-config
+20 MissingProviderToken failed vendor-config
+21 UnrelatedKeyIdInToken retry reauth
+22 BadEnvironmentKeyIdInToken failed vendor-config
+23 BadEnvironmentKeyInToken failed vendor-config
+30 TooManyProviderTokenUpdates retry throttled
+34 Shutdown retry vendor-unavailable'
+
+said() { # WORD OUTCOME REASON
+	has 'map(select(.trace.apns[2].answer == $word)) | length == 1 and
+		.[0].trace.outcome == $outcome and .[0].trace.reason == $reason' \
+		--arg word "$1" --arg outcome "$2" --arg reason "$3"
+}
+
+@test "every answer that Apple documents gets its reason" {
+	local number word outcome reason count=0
+	while read -r number word outcome reason; do
+		[ -z "$number" ] || task "$(token "ee$number")"
+	done <<<"$ANSWERS" >in
+	stage_file in push-apns -c push.conf
+	[ "$status" -eq 0 ]
+	while read -r number word outcome reason; do
+		[ -z "$number" ] || { said "$word" "$outcome" "$reason" && count=$((count + 1)); }
+	done <<<"$ANSWERS"
+	[ "$count" -eq 27 ]
+	[ "$(wc -l <"$output_file")" -eq 27 ]
+}
+
+@test "answers about connection and credential get theirs" {
+	local number word outcome reason
+	while read -r number word outcome reason; do
+		[ -n "$number" ] || continue
+		stage "$(task "$(token "ee$number")")" push-apns -c push.conf
+		said "$word" "$outcome" "$reason"
+	done <<<"$LONE_ANSWERS"
+}
+
+@test "a word that Apple has not documented is other, by its status" {
+	stage "$(task "$(token ee99)")" push-apns -c push.conf
+	has '.[0].trace | .reason == "bad-request" and .apns[2].answer == "other"'
+}
+
+@test "a bad token is dead where the record names its environment, else perhaps wrong here" {
+	stage "$(
+		task "$(token bad0 1)" '{"device": {"environment": "production"}}'
+		task "$(token bad0 2)"
+	)" push-apns -c push.conf
+	has 'map(.trace.reason) | sort == ["token-dead", "wrong-environment"]'
+	has 'map(select(.device.environment)) | .[0].trace.reason == "token-dead"'
+}
+
+@test "a token registered after the date of 410 is kept" {
+	stage "$(
+		task "$(token dea0 1)" '{"device": {"registered_ms": 1609459200000}}'
+		task "$(token dea0 2)" '{"device": {"registered_ms": 1500000000000}}'
+		task "$(token dea0 3)"
+	)" push-apns -c push.conf
+	has 'map(select(.trace.reason == "token-newer")) | length == 1
+		and .[0].device.registered_ms == 1609459200000'
+	has 'map(select(.trace.reason == "token-dead")) | length == 2'
+}
+
+@test "a short trouble is waited out in the process, once more and no longer" {
+	stage "$(task "$(token e50301)")" push-apns -c push.conf
+	has '.[0].trace | .reason == "ok" and .apns[2].tries == 2'
+	received 'length == 2 and (map(.apns_id) | unique | length) == 1'
+}
+
+@test "a long trouble leaves as a retry that says how long to wait" {
+	SECONDS=0
+	stage "$(task "$(token e50300)")" push-apns -c push.conf
+	[ "$SECONDS" -lt $((5 * PUSH_TEST_SLOW)) ]
+	has '.[0].trace | .outcome == "retry" and .reason == "vendor-unavailable"
+		and .after_ms >= 1000 and .apns[2].status == 503'
+	stage "$(task "$(token e42900)")" push-apns -c push.conf
+	has '.[0].trace | .reason == "throttled" and .after_ms >= 60000'
+}
+
+@test "Retry-After is obeyed" {
+	mock_control '{"apns": {"error": {"status": 503, "reason": "ServiceUnavailable", "retry_after_s": 77}}}'
+	stage "$(task "$(token 00)")" push-apns -c push.conf
+	has '.[0].trace | .reason == "vendor-unavailable" and .after_ms >= 77000'
+}
+
+@test "GOAWAY every 50 requests: none lost, none twice" {
+	own_mock
+	mock_control '{"apns": {"goaway_after": 50}}'
+	tasks 2000 >in
+	stage_file in push-apns -c push.conf
+	[ "$status" -eq 0 ]
+	has 'length == 2000 and all(.trace.reason == "ok")'
+	mock_summary
+	jq -e '.apns | .goaways >= 20 and .accepted == 2000 and .repeats == 0' "$MOCK_SUMMARY"
+}
+
+@test "GOAWAY with one connection allowed opens the next one" {
+	own_mock
+	mock_control '{"apns": {"goaway_after": 20}}'
+	tasks 200 >in
+	stage_file in push-apns -c push.conf --connections 1
+	has 'length == 200 and all(.trace.reason == "ok")'
+	mock_summary
+	jq -e '.apns.accepted == 200 and .apns.repeats == 0' "$MOCK_SUMMARY"
+}
+
+@test "GOAWAY and a hard close: what is not known to be delivered says so" {
+	own_mock
+	mock_control '{"apns": {"goaway_after": 50, "goaway_then_close": true}}'
+	tasks 1000 >in
+	stage_file in push-apns -c push.conf
+	[ "$status" -eq 0 ]
+	has 'length == 1000 and all(.trace.reason == "ok" or .trace.reason == "ambiguous")'
+	mock_summary
+	jq -e '.apns.repeats == 0' "$MOCK_SUMMARY"
+	# Whatever the mock has not seen was not called accepted.
+	jq -r 'select(.trace.reason == "ok").device.token' "$output_file" | sort >accepted
+	jq -r 'select(.status == 200).token' "$MOCK_RECEIVED" | sort >seen
+	[ -z "$(comm -23 accepted seen)" ]
+}
+
+@test "refused streams are sent again and are no attempt" {
+	own_mock
+	mock_control '{"apns": {"refuse_every": 7}}'
+	tasks 1000 >in
+	stage_file in push-apns -c push.conf
+	has 'length == 1000 and all(.trace.reason == "ok" and (.trace.apns[2] | has("tries") | not))'
+	mock_summary
+	jq -e '.apns | .refused >= 100 and .accepted == 1000 and .repeats == 0' "$MOCK_SUMMARY"
+}
+
+@test "one that is refused for ever leaves as a retry" {
+	stage "$(task "$(token 7ef500)")" push-apns -c push.conf
+	has '.[0].trace | .reason == "vendor-unavailable" and .apns[2].why == "refused too often"'
+}
+
+@test "a reset stream and a lost connection are ambiguous" {
+	stage "$(task "$(token 7e5e00)")" push-apns -c push.conf
+	has '.[0].trace | .outcome == "retry" and .reason == "ambiguous"
+		and .apns[2].why == "connection lost" and .after_ms >= 1000'
+	stage "$(task "$(token c10500)")" push-apns -c push.conf
+	has '.[0].trace.reason == "ambiguous"'
+}
+
+@test "an answer before the body was read is an answer" {
+	own_mock
+	mock_control '{"apns": {"early_answer": true}}'
+	tasks 500 >in
+	stage_file in push-apns -c push.conf
+	has 'length == 500 and all(.trace.reason == "ok")'
+	mock_summary
+	jq -e '.apns.requests == 500 and .apns.repeats == 0' "$MOCK_SUMMARY"
+}
+
+@test "one stream until the token is known, and limits that change on the way" {
+	own_mock --stream-limit 100
+	start -p apns push-apns -c push.conf --connections 1
+	feed apns "$(tasks 50)"$'\n'
+	wait_for 50 apns.out
+	mock_control '{"apns": {"stream_limit": 1, "delay_ms": 5}}'
+	feed apns "$(tasks 50)"$'\n'
+	wait_for 100 apns.out
+	mock_control '{"apns": {"stream_limit": 30}}'
+	feed apns "$(tasks 50)"$'\n'
+	wait_for 150 apns.out
+	stop apns
+	[ "$status" -eq 0 ]
+	has_in apns.out 'length == 150 and all(.trace.reason == "ok")'
+	mock_summary
+	# A stream over the limit would have been refused.
+	jq -e '.apns | .connections == 1 and .refused == 0' "$MOCK_SUMMARY"
+}
+
+@test "a small window of the server is no deadlock" {
+	own_mock --window 65535
+	tasks 1000 >in
+	stage_file in push-apns -c push.conf
+	has 'length == 1000 and all(.trace.reason == "ok")'
+}
+
+@test "no answer in time is ambiguous, and others go on" {
+	{
+		task "$(token 511e00)"
+		tasks 100
+	} >in
+	stage_file in push-apns -c push.conf --timeout 300ms
+	has 'map(select(.trace.reason == "ok")) | length == 100'
+	has 'map(select(.trace.reason == "ambiguous")) | length == 1
+		and .[0].trace.apns[2].why == "no answer in time"'
+}
+
+@test "a server that has frozen is found out, and what was sent is ambiguous" {
+	own_mock
+	mock_control '{"apns": {"frozen": true}}'
+	tasks 20 >in
+	SECONDS=0
+	stage_file in push-apns -c push.conf --timeout 500ms
+	[ "$SECONDS" -lt $((10 * PUSH_TEST_SLOW)) ]
+	has 'length == 20 and all(.trace.outcome == "retry")'
+}
+
+@test "a vendor that is down: retries leave soon, and the other environment is served" {
+	conf 1
+	{
+		tasks 20
+		tasks 20 | jq -c '.device.environment = "sandbox"'
+	} >in
+	SECONDS=0
+	stage_file in push-apns -c push.conf
+	[ "$SECONDS" -lt $((6 * PUSH_TEST_SLOW)) ]
+	[ "$status" -eq 0 ]
+	has 'map(select(.device.environment)) | length == 20 and all(.trace.reason == "ok")'
+	has 'map(select(.device.environment | not)) | length == 20
+		and all(.trace.reason == "vendor-unavailable" and .trace.after_ms >= 1000
+			and .trace.apns[2].why == "not sent" and (.trace.apns[2] | has("status") | not))'
+	logged 'cannot connect'
+	received 'length == 20'
+}
+
+@test "a certificate that is not trusted is no vendor" {
+	jq 'del(.apns.ca_file)' push.conf >other.conf
+	stage "$(task "$(token 00)")" push-apns -c other.conf
+	has '.[0].trace.reason == "vendor-unavailable"'
+	logged 'certificate'
+	received 'length == 0'
+}
+
+@test "a key that Apple does not know is vendor-config, and is not tried again at once" {
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out other.p8 2>/dev/null
+	jq --arg key "$PWD/other.p8" '.apps.shop.apns.key_file = $key' push.conf >other.conf
+	tasks 200 >in
+	stage_file in push-apns -c other.conf
+	has 'length == 200 and all(.trace.reason == "vendor-config")'
+	logged 'InvalidProviderToken'
+	received 'length >= 1 and length < 100'
+}
+
+@test "one app's wrong key does not stop another app" {
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out other.p8 2>/dev/null
+	jq --arg key "$PWD/other.p8" '.apps.shop.apns.key_file = $key' push.conf >other.conf
+	{
+		tasks 100
+		tasks 100 | jq -c '.app = "news"'
+	} >in
+	stage_file in push-apns -c other.conf
+	has 'map(select(.app == "news")) | length == 100 and all(.trace.reason == "ok")'
+	has 'map(select(.app == "shop")) | length == 100 and all(.trace.reason == "vendor-config")'
+}
+
+@test "apps with one key share connection and token, each with its topic" {
+	own_mock
+	{
+		tasks 10 | jq -c '.device.environment = "production"'
+		tasks 10 | jq -c '.app = "news" | .device.environment = "production"'
+	} >in
+	stage_file in push-apns -c push.conf --connections 1
+	has 'length == 20 and all(.trace.reason == "ok")'
+	received '(map(.topic) | unique) == ["com.example.news", "com.example.shop"]'
+	mock_summary
+	jq -e '.apns.connections == 1 and .apns.credentials == 1' "$MOCK_SUMMARY"
+}
+
+@test "a token without environment goes where its app says" {
+	own_mock
+	# One of the two is down: what arrives was sent to the other.
+	conf 1 "$MOCK_APNS_PORT"
+	stage "$(task "$(token 00)" '{"app": "news"}')" push-apns -c push.conf
+	has '.[0].trace.reason == "ok"'
+}
+
+@test "apns-id and collapse id of a push are the same each time" {
+	local again
+	again=$(task "$(token 00)" '{"trace": {"t0_us": 1763627000000000, "pop": [0, 1,
+		{"q": "push", "uid": "h817", "receipt": "w1:1", "attempt": 1}]}}')
+	stage "$again" push-apns -c push.conf
+	stage "$again" push-apns -c push.conf
+	received 'length == 2 and (map([.apns_id, .collapse_id]) | unique | length) == 1'
+	stage "${again/h817/h818}" push-apns -c push.conf
+	received '(map(.apns_id) | unique | length) == 2'
+}
+
+@test "a channel is broadcast" {
+	stage '{"id":"b","app":"shop","channel":"dHN0LXNyY2gtY2hubA==","message":{"apns":{"payload":{"aps":
+		{"event":"update","timestamp":1763627000,"content-state":{"score":1}}}}}}' \
+		push-apns -c push.conf
+	has '.[0].trace.reason == "malformed"'
+	stage "$(jq -nc '{id: "b", app: "shop", channel: "dHN0LXNyY2gtY2hubA==",
+		message: {apns: {payload: {aps: {event: "update", timestamp: 1763627000,
+		"content-state": {score: 1}}}}}}')" push-apns -c push.conf
+	has '.[0].trace.reason == "ok"'
+}
+
+@test "records of others pass undecided, decided ones as they came" {
+	local decided='{"id":"x","app":"shop","device":{"platform":"ios","token":"00"},"trace":{"t0_us":1763627000000000,"uid":"u1","auth":[1,2],"outcome":"suppressed","reason":"duplicate"}}'
+	stage "$decided"'
+{"id":"a","app":"shop","device":{"platform":"android","token":"tok"},"message":{}}
+{"id":"t","app":"shop","topic":"news","message":{}}' push-apns -c push.conf
+	[ "$status" -eq 0 ]
+	[ "$(head -n 1 <<<"$output")" = "$decided" ]
+	has 'length == 3 and (.[1:] | all(.trace | has("outcome") | not))'
+	received 'length == 0'
+}
+
+@test "malformed lines are kept" {
+	stage 'no json
+{"id":"x","device":7}' push-apns -c push.conf
+	[ "$status" -eq 0 ]
+	has '.[0].raw == "no json" and .[0].trace.reason == "malformed"'
+	has '.[1].trace.outcome == "rejected"'
+}
+
+@test "tasks that cannot be sent say why" {
+	stage "$(
+		task "$(token 00)" '{"id": "1", "app": "nobody"}'
+		task "$(token 00)" '{"id": "2", "app": "webonly"}'
+		task "not-hexadecimal" '{"id": "3"}'
+		task "$(token 00)" '{"id": "4", "message": {"apns": {"headers": {"apns-priority": "7"}}}}'
+		task "$(token 00)" "{\"id\": \"5\", \"message\": {\"notification\": {\"body\": \"$(printf '%05000d' 0)\"}}}"
+	)" push-apns -c push.conf
+	[ "$status" -eq 0 ]
+	has 'sort_by(.id) | map(.trace.reason) ==
+		["unknown-app", "vendor-config", "bad-target", "bad-message", "payload-too-large"]'
+	has 'sort_by(.id)[3].trace.apns[2].why == "apns-priority is not 10, 5 or 1"'
+	received 'length == 0'
+}
+
+@test "nothing is sent when the lease has run out" {
+	local now_ms=$((EPOCHSECONDS * 1000))
+	stage "$(
+		for lease in $((now_ms - 1000)) $((now_ms + 60000)); do
+			task "$(token 00 "$((lease % 1000000007))")" "{\"trace\": {\"t0_us\": ${now_ms}000, \"pop\": [0, 1,
+				{\"q\": \"push\", \"uid\": \"h$lease\", \"receipt\": \"w1:1\", \"attempt\": 1,
+				\"lease_ms\": $lease}]}}"
+		done
+	)" push-apns -c push.conf
+	has 'map(.trace.reason) | sort == ["lease-lost", "ok"]'
+	received 'length == 1'
+}
+
+@test "nothing is sent after the task has expired" {
+	stage "$(task "$(token 00)" '{"expires_ms": 1000}')" push-apns -c push.conf
+	has '.[0].trace.reason == "expired"'
+	received 'length == 0'
+}
+
+@test "TERM finishes what is in flight" {
+	mock_control '{"apns": {"delay_ms": 300}}'
+	start -p apns push-apns -c push.conf
+	feed apns "$(tasks 300)"$'\n'
+	wait_until 10 test -s "$MOCK_RECEIVED"
+	stop apns
+	[ "$status" -eq 0 ]
+	has_in apns.out 'all(.trace.reason == "ok")'
+	# All that was read is out, and only that was sent.
+	[ "$(wc -l <apns.out)" -eq "$(wc -l <"$MOCK_RECEIVED")" ]
+}
+
+@test "a drain that takes too long gives back what has no answer" {
+	start -p apns push-apns -c push.conf --drain 1s
+	feed apns "$(task "$(token 511e00)")"$'\n'
+	wait_until 10 test -s "$MOCK_RECEIVED"
+	SECONDS=0
+	stop apns
+	[ "$SECONDS" -lt $((5 * PUSH_TEST_SLOW)) ]
+	[ "$status" -eq 0 ]
+	has_in apns.out 'length == 1 and .[0].trace.reason == "ambiguous"
+		and .[0].trace.apns[2].why == "stopped before the answer"'
+}
+
+@test "HUP takes over other apps and keys; a wrong file changes nothing" {
+	start -p apns push-apns -c push.conf
+	feed apns "$(task "$(token 00 1)")"$'\n'
+	wait_for 1 apns.out
+	jq '.apps.more = .apps.shop' push.conf >new && mv new push.conf
+	kill -HUP "$(pid_of apns)"
+	wait_until 10 grep -q 'configuration read again' apns.err
+	feed apns "$(task "$(token 00 2)" '{"app": "more"}')"$'\n'
+	wait_for 2 apns.out
+	jq '.apps.shop.apns.key_file = "gone.p8"' push.conf >new && mv new push.conf
+	kill -HUP "$(pid_of apns)"
+	wait_until 10 grep -q 'keeping the old configuration' apns.err
+	feed apns "$(task "$(token 00 3)")"$'\n'
+	wait_for 3 apns.out
+	stop apns
+	has_in apns.out 'length == 3 and all(.trace.reason == "ok")'
+	# What had not changed kept its connection.
+	received '(map(.connection) | unique | length) == 1'
+}
+
+@test "--dry-run and --replay show the request and send nothing" {
+	local flag
+	for flag in --dry-run --replay; do
+		stage "$(task "$(token ab)")" push-apns -c push.conf $flag
+		[ "$status" -eq 0 ]
+		has '.[0].trace | .reason == "ok" and (.apns[2] | .dry_run == 1
+			and .path == "/3/device/" + $token and ."apns-topic" == "com.example.shop"
+			and (.body | fromjson.aps.alert.title == "order"))' --arg token "$(token ab)"
+	done
+	received 'length == 0'
+}
+
+@test "a replay decides the same again" {
+	stage "$(task "$(token ab)")" push-apns -c push.conf
+	cp "$output_file" captured
+	stage_file captured push-apns -c push.conf --replay
+	has '.[0].trace | .outcome == "accepted" and .apns[2].dry_run == 1'
+	received 'length == 1'
+}
+
+@test "--production, --sandbox and --ca-file say where" {
+	jq 'del(.apns)' push.conf >bare.conf
+	stage "$(task "$(token 00)")" push-apns -c bare.conf --ca-file "$MOCK_KEYS/ca.pem" \
+		--production "https://localhost:$MOCK_APNS_PORT" --sandbox https://localhost:1
+	has '.[0].trace.reason == "ok"'
+	stage "$(task "$(token 00)" '{"app": "news"}')" push-apns -c bare.conf \
+		--ca-file "$MOCK_KEYS/ca.pem" --production https://localhost:1 \
+		--sandbox "https://localhost:$MOCK_APNS_PORT"
+	has '.[0].trace.reason == "ok"'
+}
+
+@test "wrong options and files end with 100 and say which" {
+	stage '' push-apns -c push.conf --production http://localhost:1
+	[ "$status" -eq 100 ]
+	logged "not 'http://localhost:1'"
+	stage '' push-apns -c push.conf --connections 0
+	[ "$status" -eq 100 ]
+	stage '' push-apns -c push.conf --timeout soon
+	[ "$status" -eq 100 ]
+	jq '.apps.shop.apns.key_file = "gone.p8"' push.conf >other.conf
+	stage '' push-apns -c other.conf
+	[ "$status" -eq 100 ]
+	logged "app 'shop'"
+	logged gone.p8
+	echo rubbish >rubbish.p8
+	jq --arg key "$PWD/rubbish.p8" '.apps.shop.apns.key_file = $key' push.conf >other.conf
+	stage '' push-apns -c other.conf
+	[ "$status" -eq 100 ]
+	logged rubbish.p8
+	jq 'del(.apps.shop.apns.topic)' push.conf >other.conf
+	stage '' push-apns -c other.conf
+	[ "$status" -eq 100 ]
+	logged 'needs key_file, key_id, team_id and topic'
+}
+
+@test "neither tokens nor payloads nor keys are in the log" {
+	mock_control '{"apns": {"error": {"status": 400, "reason": "BadTopic"}}}'
+	stage "$(task "$(token abcd)")" push-apns -c push.conf -v
+	logged 'BadTopic'
+	[[ $stderr != *"$(token abcd)"* ]]
+	[[ $stderr != *'on its way'* ]]
+	[[ $stderr != *bearer* ]]
+}
+
+@test "the counters tell connections, streams and what went wrong" {
+	python3 - counters.sock >datagrams <<-'END' 3>&- 4>&- &
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.bind(sys.argv[1])
+		s.settimeout(20)
+		while True:
+		    d = s.recv(65536)
+		    print(d.decode(), flush=True)
+		    if b'"accepted":2' in d:
+		        break
+	END
+	local listener=$!
+	wait_until 10 test -S counters.sock
+	start -p apns push-apns -c push.conf --counters "$PWD/counters.sock"
+	feed apns "$(tasks 2)"$'\n'
+	wait "$listener"
+	stop apns
+	tail -n 1 datagrams | jq -e '.vendor | .connections >= 1 and .connects >= 1 and .streams == 0
+		and .waiting == 0 and .ambiguous == 0 and .goaways == 0 and .token_age_s >= 0'
+}
