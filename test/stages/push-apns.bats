@@ -1,5 +1,6 @@
 # push-apns against push-mock: real TLS, real HTTP/2, and the mock's own account of
 # what it was sent.
+# shellcheck disable=SC2016 # the variables are jq's
 
 load ../helper.bash
 
@@ -14,12 +15,8 @@ setup() {
 	conf
 }
 
+# The mock of the file lasts; one of the test's own does not.
 teardown() {
-	end_all_but_mock
-}
-
-# The mock of the file lasts; a mock of the test's own does not.
-end_all_but_mock() {
 	local name
 	for name in "${!pids[@]}"; do
 		kill -KILL "$(pid_of "$name")" 2>/dev/null || :
@@ -69,13 +66,9 @@ tasks() {
 		message: {notification: {title: "order \($i)", body: "on its way"}}}'
 }
 
-apns() {
-	push-apns -c push.conf "$@"
-}
-
 # What the mock got, by its own account.
 received() {
-	jq -es --argjson n "${2:-0}" "$1" "$MOCK_RECEIVED" >/dev/null && return
+	jq -es "$1" "$MOCK_RECEIVED" >/dev/null && return
 	printf 'the mock received:\n'
 	head -n 20 "$MOCK_RECEIVED"
 	return 1
@@ -83,13 +76,8 @@ received() {
 
 # A mock of this test's own, with options; the file's goes on.
 own_mock() {
-	server_stop_own
 	mock_up "$@"
 	conf
-}
-
-server_stop_own() {
-	server_stop mock
 }
 
 @test "a notification is delivered and the answer is in the record" {
