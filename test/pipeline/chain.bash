@@ -9,13 +9,13 @@
 #	received            what the vendors took: token and name a line
 
 load ../helper.bash
+[ ! -f "$BATS_FILE_TMPDIR/push.conf" ] || export PUSH_CONFIG=$BATS_FILE_TMPDIR/push.conf
 
 chain_up() {
 	redis_up "$@"
 	mock_up
-	export PUSH_CONFIG=$BATS_FILE_TMPDIR/push.conf
-	printf 'a-secret-made-for-tests' >"$BATS_FILE_TMPDIR/bank.secret"
-	chain_conf >"$PUSH_CONFIG"
+	printf 'a-secret-made-for-tests-only-0123456789' >"$BATS_FILE_TMPDIR/bank.secret"
+	chain_conf >"$BATS_FILE_TMPDIR/push.conf"
 }
 
 chain_conf() {

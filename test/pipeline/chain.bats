@@ -41,7 +41,6 @@ setup() {
 	wait_until 20 received_all
 	received | sort | uniq -d | head -n 1 | grep -q . && return 1
 	chain_is_settled
-	rcli --scan --pattern '{push:*' | sort
 }
 
 received_all() {
@@ -51,14 +50,14 @@ received_all() {
 
 @test "every record of a mixed lot has its outcome, and they add up" {
 	local secret head body i
-	printf '%s\n' '{"app":"shop","user":"u","platform":"ios","token":"aa01"}' \
+	printf '%s\n' '{"app":"shop","user":"u","platform":"ios","token":"aa01aa01"}' \
 		'{"app":"shop","user":"u","platform":"android","token":"t-u"}' \
-		'{"app":"shop","user":"v","platform":"ios","token":"dead02"}' >devices
+		'{"app":"shop","user":"v","platform":"ios","token":"dead0202"}' >devices
 	push-device import devices 2>device.err
 	head=$(printf '{"alg":"HS256","kid":"k1"}' | basenc -w0 --base64url | tr -d =)
-	body=$(printf '{"id":"signed","device":{"platform":"ios","token":"aa03"},"message":{"notification":{"title":"x"}}}' |
+	body=$(printf '{"id":"signed","device":{"platform":"ios","token":"aa03aa03"},"message":{"notification":{"title":"x"}}}' |
 		basenc -w0 --base64url | tr -d =)
-	secret=$(printf %s "$head.$body" | openssl dgst -sha256 -hmac a-secret-made-for-tests -binary |
+	secret=$(printf %s "$head.$body" | openssl dgst -sha256 -hmac a-secret-made-for-tests-only-0123456789 -binary |
 		basenc -w0 --base64url | tr -d =)
 	cat >tasks <<-END
 		{"id":"two-phones","app":"shop","user":"u","message":{"notification":{"title":"你好"}}}
@@ -77,7 +76,7 @@ received_all() {
 		{"id":"void","app":"shop"}
 	END
 	for i in 1 2 3 4 5; do
-		echo "{\"id\":\"ad-$i\",\"app\":\"shop\",\"user\":\"u\",\"category\":\"marketing\",\"device\":{\"platform\":\"ios\",\"token\":\"aa01\"},\"message\":{\"notification\":{\"title\":\"$i\"}}}"
+		echo "{\"id\":\"ad-$i\",\"app\":\"shop\",\"user\":\"u\",\"category\":\"marketing\",\"device\":{\"platform\":\"ios\",\"token\":\"aa01aa01\"},\"message\":{\"notification\":{\"title\":\"$i\"}}}"
 	done >>tasks
 	chain_push tasks push:normal
 	chain
@@ -107,10 +106,9 @@ received_all() {
 }
 
 @test "the chain runs with no Redis at all" {
-	unset PUSH_CONFIG
 	sed '/"redis"/d; /"queues"/d' "$BATS_FILE_TMPDIR/push.conf" >"$BATS_FILE_TMPDIR/bare.conf"
 	export PUSH_CONFIG=$BATS_FILE_TMPDIR/bare.conf
-	echo '{"app":"shop","user":"u","platform":"ios","token":"aa11"}' |
+	echo '{"app":"shop","user":"u","platform":"ios","token":"aa11aa11"}' |
 		push-device --store lmdb:"$PWD/devices" import -
 	{
 		chain_tasks 500
@@ -123,7 +121,7 @@ received_all() {
 		push-auth <tasks | push-risk | push-lookup --store lmdb:"$PWD/devices" |
 			push-dedupe --store lmdb:"$PWD/state" | push-fatigue --store lmdb:"$PWD/state" |
 			push-apns | push-fcm |
-			push-ack --results "$PWD/results.$i" --dedupe-store lmdb:"$PWD/state" --fatigue-store lmdb:"$PWD/state" |
+			push-ack --results "$PWD/results.$i" --dedupe lmdb:"$PWD/state" --fatigue lmdb:"$PWD/state" |
 			push-stats --report >report.$i
 	done
 	grep -q apns report.1
@@ -145,7 +143,9 @@ received_all() {
 	for program in auth risk lookup dedupe fatigue apns fcm; do
 		stage_file tasks "push-$program"
 		[ "$status" -eq 0 ]
-		has 'map(.trace.reason) | .[3:7] == ["malformed", "bad-member", "malformed", "too-large"]'
+		# A vendor stage writes records as answers arrive.
+		has 'map(.trace.reason | select(IN("malformed", "bad-member", "too-large"))) | sort
+			== ["bad-member", "malformed", "malformed", "too-large"]'
 		has 'length == 8 and all(.trace["'"$program"'"] | length >= 2)'
 	done
 }
