@@ -329,46 +329,82 @@ void jwt_put_base64url(struct buf *out, const void *ptr, size_t len)
 	out->len += at;
 }
 
-static int value64(char c)
+/* Value of each byte below 128; 64: no digit. */
+enum { NO_DIGIT = 64 };
+/* clang-format off */
+static const unsigned char values64[128] = {
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 64,
+	52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
+	64, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+	15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 63,
+	64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+	41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+};
+/* clang-format on */
+
+static unsigned value64(char c)
 {
-	if (c >= 'A' && c <= 'Z') {
-		return c - 'A';
+	unsigned char u = (unsigned char)c;
+
+	return u < sizeof(values64) ? values64[u] : NO_DIGIT;
+}
+
+/* What is left behind the whole groups of four: two or three digits.  The
+ * bits that belong to no byte must be 0. */
+static bool decode64_rest(struct span rest, struct buf *out)
+{
+	unsigned bits = 0;
+	unsigned spare = rest.len == 2 ? 4 : 2;
+
+	for (size_t i = 0; i < rest.len; i++) {
+		unsigned v = value64(rest.ptr[i]);
+
+		if (v == NO_DIGIT) {
+			return false;
+		}
+		bits = bits << 6 | v;
 	}
-	if (c >= 'a' && c <= 'z') {
-		return c - 'a' + 26;
+	if ((bits & ((1u << spare) - 1)) != 0) {
+		return false;
 	}
-	if (c >= '0' && c <= '9') {
-		return c - '0' + 52;
+	bits >>= spare;
+	if (rest.len == 3) {
+		out->data[out->len++] = (char)(bits >> 8 & 0xff);
 	}
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
+	out->data[out->len++] = (char)(bits & 0xff);
+	return true;
 }
 
 /*
- * Decodes strictly: no padding, no foreign bytes, and the bits that no byte
- * takes are 0, so that every value has one spelling.  `out' has room.
+ * Decodes strictly: no padding, no foreign bytes, and no bits to spare, so that
+ * every value has one spelling.  `out' has room.
  */
 static bool decode64(struct span text, struct buf *out)
 {
-	unsigned bits = 0;
-	unsigned held = 0;
+	char *dst = out->data + out->len;
+	size_t i = 0;
 
-	if (text.len % 4 == 1) {
-		return false;
-	}
-	for (size_t i = 0; i < text.len; i++) {
-		int v = value64(text.ptr[i]);
+	for (; i + 4 <= text.len; i += 4) {
+		unsigned a = value64(text.ptr[i]);
+		unsigned b = value64(text.ptr[i + 1]);
+		unsigned c = value64(text.ptr[i + 2]);
+		unsigned d = value64(text.ptr[i + 3]);
 
-		if (v < 0) {
+		if (((a | b | c | d) & NO_DIGIT) != 0) {
 			return false;
 		}
-		bits = (bits << 6 | (unsigned)v) & 0xffff;
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			out->data[out->len++] = (char)(bits >> held & 0xff);
-		}
+		*dst++ = (char)((a << 2 | b >> 4) & 0xff);
+		*dst++ = (char)((b << 4 | c >> 2) & 0xff);
+		*dst++ = (char)((c << 6 | d) & 0xff);
 	}
-	return (bits & ((1u << held) - 1)) == 0;
+	out->len = (size_t)(dst - out->data);
+	if (i == text.len) {
+		return true;
+	}
+	return text.len - i > 1 &&
+	       decode64_rest((struct span){ text.ptr + i, text.len - i }, out);
 }
 
 /* --- making --- */
