@@ -8,6 +8,7 @@ setup() {
 	program push-count <<'END'
 $SIG{TERM} = sub { $stop = 1 };
 $SIG{HUP} = sub { note('hups', $$) };
+ready();
 while (!$stop) {
 	syswrite(STDOUT, sprintf("{\"n\":%d}\n", ++$n)) or exit 111;
 	select(undef, undef, undef, 0.002);
@@ -25,21 +26,24 @@ while (sysread(STDIN, $_, 4096)) { syswrite($out, $_) }
 END
 }
 
-# Makes a Perl program that says "ready", leaves its pid in pids.NAME, and then
-# does what is on standard input.
+# Makes a Perl program that leaves its pid in pids.NAME and then does what is on
+# standard input.  It says "ready" first, or where that calls ready().
 program() {
+	local body
+	body=$(cat)
 	{
 		cat <<'END'
 #!/usr/bin/perl
 use POSIX;
 sub note { open(my $f, '>>', $_[0]); print $f "$_[1]\n" }
+sub ready { POSIX::write($1, "\n", 1), POSIX::close($1) if "@ARGV" =~ /--ready-fd (\d+)/ }
 ($name = $0) =~ s{.*/}{};
 note("pids.$name", $$);
 note("args.$name", "@ARGV");
 $SIG{PIPE} = 'IGNORE';
-if ("@ARGV" =~ /--ready-fd (\d+)/ && !-e 'silent') { POSIX::write($1, "\n", 1); POSIX::close($1) }
 END
-		cat
+		[[ $body == *'ready();'* ]] || echo 'ready();'
+		echo "$body"
 	} >"$1"
 	chmod +x "$1"
 }
@@ -111,7 +115,7 @@ is_contiguous() { # FILE LAST
 }
 
 @test "a program that does not end is told so after the drain, then killed" {
-	program push-deaf <<<'$SIG{TERM} = "IGNORE"; select(undef, undef, undef, 1) while 1;'
+	program push-deaf <<<'$SIG{TERM} = "IGNORE"; ready(); select(undef, undef, undef, 1) while 1;'
 	chain ./push-count ./push-deaf
 	start run push-run -c push.conf --drain 100ms
 	stop run 20
@@ -189,7 +193,7 @@ END
 	start_unready run push-run -c push.conf
 	wait_for 1 sent
 	kill -KILL "$(pid_in push-three)"
-	wait_for 1 written
+	wait_until 20 has_ended "$(pid_in push-count)"
 	touch go
 	wait_until 20 has_lives push-three 2
 	stop run
@@ -254,39 +258,28 @@ END
 @test "ready is said when every program is ready, not before" {
 	program push-lazy <<'END'
 select(undef, undef, undef, 0.02) until -e 'wake';
-POSIX::write(3, "\n", 1);
+ready();
 1 while <STDIN>;
 END
-	touch silent
-	chain ./push-lazy ./push-keep
+	chain ./push-count ./push-lazy ./push-keep
 	start_unready run push-run -c push.conf --ready-fd 1
 	wait_until 20 has_lives push-keep 1
+	wait_until 20 has_lives push-lazy 1
 	[ ! -s run.out ]
-	stop run
-	rm silent pids.*
-	program push-lazy <<'END'
-1 while <STDIN>;
-END
 	touch wake
-	chain ./push-count ./push-lazy
-	start_unready run push-run -c push.conf --ready-fd 1
 	wait_for 1 run.out
 	stop run
-	logged 'the chain is ready: 2 programs'
+	logged 'the chain is ready: 3 programs'
 }
 
 @test "HUP reaches the programs of ours" {
-	chain ./push-count cat ./push-keep
-	start run push-run -c push.conf
-	wait_for 1 kept
-	# Only the source catches it; the sink would die of it.
-	program push-keep <<<'$SIG{HUP} = "IGNORE";'
-	stop run
 	program push-keep <<'END'
 $SIG{HUP} = sub { note('hups', $$) };
+ready();
 open(my $out, '>>', 'kept');
 while (1) { my $n = sysread(STDIN, $_, 4096); last if defined $n && !$n; syswrite($out, $_) if $n }
 END
+	chain ./push-count cat ./push-keep
 	start run push-run -c push.conf
 	kill -HUP "$(pid_of run)"
 	wait_for 2 hups
