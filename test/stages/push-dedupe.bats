@@ -1,0 +1,305 @@
+# push-dedupe: each key once a window, whatever store holds it.
+load ../helper.bash
+
+setup_file() {
+	redis_up
+}
+
+# Runs CASE once a store, each time with nothing in it; STORE is its URL.
+each_store() {
+	local url n=0
+	for url in memory: lmdb: redis; do
+		n=$((n + 1))
+		case $url in
+		lmdb:) STORE=lmdb:$PWD/state$n ;;
+		redis) STORE=$REDIS_URL && rcli FLUSHALL >/dev/null ;;
+		*) STORE=$url ;;
+		esac
+		echo "--- $STORE"
+		"$1"
+	done
+}
+
+# The same without memory:, for cases in which several programs meet.
+each_lasting_store() {
+	local url
+	for url in lmdb:$PWD/lasting "$REDIS_URL"; do
+		STORE=$url
+		rcli FLUSHALL >/dev/null
+		echo "--- $STORE"
+		"$1"
+	done
+}
+
+# A record that push-pop has claimed as push UID: MEMBERS are without braces.
+claimed() { # UID MEMBERS
+	printf '{%s,"trace":{"t0_us":1763627000123456,"uid":"%s"}}\n' "$2" "$1"
+}
+
+reasons() {
+	jq -r '.trace.reason // "-"' "$output_file" | paste -sd ' '
+}
+
+# What push-ack does when a record has ended with REASON.
+acknowledge() { # OUTCOME REASON, records on standard input
+	jq -c --arg o "$1" --arg r "$2" '.trace += {outcome: $o, reason: $r}' |
+		push-ack --redis "$REDIS_URL" --dedupe "$STORE" --fatigue memory: >/dev/null
+}
+
+@test "the example of the page: the second of two equal tasks" {
+	awk '/^\.Bd/ { n++; on = n == 1; next } /^\.Ed/ { on = 0 } on' "$ROOT/man/push-dedupe.1" |
+		sed 's/\\e/\\/g' >example.sh
+	stage '' bash ./example.sh
+	[ "$status" -eq 0 ]
+	[ "$output" = "null
+duplicate" ]
+}
+
+two_pushes() {
+	stage "$(claimed a '"app":"s","id":"1","user":"u"')
+$(claimed b '"app":"s","id":"1","user":"u"')
+$(claimed c '"app":"s","id":"2","user":"u"')" push-dedupe --store "$STORE"
+	[ "$status" -eq 0 ]
+	[ "$(reasons)" = "- duplicate -" ]
+	has 'all(.[]; .trace.dedupe) and .[1].trace.outcome == "suppressed"'
+}
+@test "the same id pushed twice is a duplicate" {
+	each_store two_pushes
+}
+
+redelivered() {
+	stage "$(claimed a '"app":"s","id":"1","user":"u"')
+$(claimed a '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
+	[ "$(reasons)" = "- -" ]
+}
+@test "the same push seen twice is a redelivery and passes" {
+	each_store redelivered
+}
+
+redelivered_later() {
+	claimed a '"app":"s","id":"1","user":"u"' >task
+	stage_file task push-dedupe --store "$STORE"
+	[ "$(reasons)" = - ]
+	stage_file task push-dedupe --store "$STORE"
+	[ "$(reasons)" = - ]
+	stage "$(claimed b '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
+	[ "$(reasons)" = duplicate ]
+}
+@test "a redelivery passes in another process, too" {
+	each_lasting_store redelivered_later
+}
+
+delivered() {
+	claimed a '"app":"s","id":"1","user":"u"' >task
+	stage_file task push-dedupe --store "$STORE"
+	acknowledge accepted ok <"$output_file"
+	stage_file task push-dedupe --store "$STORE"
+	[ "$(reasons)" = already-done ]
+	has '.[0].trace.outcome == "suppressed"'
+	stage "$(claimed b '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
+	[ "$(reasons)" = duplicate ]
+}
+@test "a push that was delivered is not delivered again" {
+	each_lasting_store delivered
+}
+
+undelivered() {
+	claimed a '"app":"s","id":"1","user":"u"' >task
+	stage_file task push-dedupe --store "$STORE"
+	acknowledge failed bad-request <"$output_file"
+	stage "$(claimed b '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
+	[ "$(reasons)" = - ]
+}
+@test "a push that failed for good leaves the key to the next one" {
+	each_lasting_store undelivered
+}
+
+failed_duplicate() {
+	stage "$(claimed a '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
+	stage "$(claimed b '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
+	[ "$(reasons)" = duplicate ]
+	push-ack --redis "$REDIS_URL" --dedupe "$STORE" --fatigue memory: <"$output_file" >/dev/null
+	stage "$(claimed c '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
+	[ "$(reasons)" = duplicate ]
+}
+@test "the end of a duplicate does not free the key" {
+	each_lasting_store failed_duplicate
+}
+
+nameless() {
+	stage '{"user":"u"}
+{"user":"u"}
+{"user":"u"}' push-dedupe --store "$STORE"
+	[ "$(reasons)" = "- - -" ]
+}
+@test "tasks without a name are never duplicates" {
+	each_store nameless
+}
+
+targets() {
+	local t='"id":"1","device":{"platform":"ios","token":"%s"}'
+	# shellcheck disable=SC2059 # the format is ours
+	stage "$(claimed a "$(printf "$t" aa)")
+$(claimed a "$(printf "$t" bb)")
+$(claimed b "$(printf "$t" bb)")
+$(claimed b "$(printf "$t" cc)")
+$(claimed c '"id":"1","topic":"cc"')
+$(claimed d '"id":"9","dedupe_key":"1","topic":"cc"')" push-dedupe --store "$STORE"
+	[ "$(reasons)" = "- - duplicate - - duplicate" ]
+}
+@test "every device is its own; a dedupe_key stands for the id" {
+	each_store targets
+}
+
+many() {
+	seq 1 3000 | sed 's/.*/{"id":"&","user":"u"}/' >tasks
+	cat tasks tasks >twice
+	stage_file twice push-dedupe --store "$STORE"
+	[ "$status" -eq 0 ]
+	has 'length == 6000 and ([.[:3000][] | .trace.reason] | unique == [null])'
+	has '[.[3000:][] | .trace.reason] | unique == ["duplicate"]'
+}
+@test "thousands go through in order" {
+	each_store many
+}
+
+@test "decided records and bad lines pass unasked" {
+	stage '{"id":"1","trace":{"t0_us":1,"uid":"a","auth":[1,2],"outcome":"rejected","reason":"unauthorized"}}
+{"id":"1"}
+nonsense
+{"id":"1"}' push-dedupe --store memory:
+	[ "$status" -eq 0 ]
+	[ "$(reasons)" = "unauthorized - malformed duplicate" ]
+	has '.[0].trace | has("dedupe") | not'
+}
+
+@test "a window ends, by the record's time" {
+	local t=1700000000000
+	stage "{\"id\":\"1\",\"created_ms\":$t}
+{\"id\":\"1\",\"created_ms\":$((t + 59999))}
+{\"id\":\"1\",\"created_ms\":$((t + 60000))}" push-dedupe --replay --window 1m
+	[ "$(reasons)" = "- duplicate -" ]
+	stage "{\"id\":\"1\",\"created_ms\":$t}
+{\"id\":\"1\",\"created_ms\":$((t + 86399999))}
+{\"id\":\"1\",\"created_ms\":$((t + 86400000))}" push-dedupe --replay
+	[ "$(reasons)" = "- duplicate -" ]
+}
+
+@test "push.conf names store and window; a file is looked for beside it" {
+	mkdir etc
+	echo '{"dedupe":{"store":"lmdb:state","window":"1m"}}' >etc/push.conf
+	stage '{"id":"1"}' push-dedupe -c etc/push.conf
+	[ "$(reasons)" = - ]
+	[ -f etc/state ]
+	stage '{"id":"1"}' push-dedupe --config etc/push.conf
+	[ "$(reasons)" = duplicate ]
+	stage '{"id":"1"}' push-dedupe -c etc/push.conf --store memory:
+	[ "$(reasons)" = - ]
+	echo "{\"redis\":\"$REDIS_URL\"}" >etc/redis.conf
+	rcli FLUSHALL
+	stage '{"id":"1"}' push-dedupe -c etc/redis.conf
+	[ "$(rcli DBSIZE)" -eq 1 ]
+	[ "$(rcli --raw KEYS 'push:d:*' | wc -l)" -ge 1 ]
+}
+
+@test "keys in Redis end with the window" {
+	rcli FLUSHALL
+	stage '{"id":"1"}' push-dedupe --store "$REDIS_URL" --window 90s
+	# shellcheck disable=SC2016 # Lua
+	ttl=$(rcli EVAL 'return redis.call("PTTL", redis.call("KEYS", "*")[1])' 0)
+	[ "$ttl" -gt 80000 ]
+	[ "$ttl" -le 90000 ]
+}
+
+@test "a replay does not touch the chain's store" {
+	echo '{"dedupe":{"store":"lmdb:state"}}' >push.conf
+	stage '{"id":"1"}' push-dedupe -c push.conf --replay
+	[ "$status" -eq 0 ]
+	[ ! -e state ]
+}
+
+@test "a wrong store is for a person, an absent server may come back" {
+	stage '' push-dedupe --store mysql://host
+	[ "$status" -eq 100 ]
+	logged "unknown store 'mysql'"
+	stage '' push-dedupe --store lmdb:/no/such/folder/state
+	[ "$status" -eq 100 ]
+	logged 'lmdb:/no/such/folder/state'
+	stage '' push-dedupe --store "unix://$PWD/nobody"
+	[ "$status" -eq 111 ]
+	stage '' push-dedupe --window soon
+	[ "$status" -eq 100 ]
+}
+
+@test "while Redis is away records wait, and none passes unasked" {
+	redis_up # this test's own
+	start -p dedupe push-dedupe --store "$REDIS_URL"
+	feed dedupe "$(claimed a '"id":"1"')
+"
+	wait_for 1 dedupe.out
+	redis_down
+	feed dedupe "$(claimed b '"id":"2"')
+$(claimed a '"id":"1"')
+"
+	wait_until 10 grep -q redis dedupe.err
+	[ "$(wc -l <dedupe.out)" -eq 1 ]
+	redis_up
+	wait_for 3 dedupe.out
+	stop dedupe
+	[ "$status" -eq 0 ]
+	has_in dedupe.out 'length == 3 and all(.[]; .trace.reason == null)'
+}
+
+@test "two programs share an LMDB file" {
+	start -p one push-dedupe --store lmdb:state
+	start -p two push-dedupe --store lmdb:state
+	feed one "$(claimed a '"id":"1"')
+"
+	wait_for 1 one.out
+	feed two "$(claimed b '"id":"1"')
+$(claimed c '"id":"2"')
+"
+	wait_for 2 two.out
+	feed one "$(claimed d '"id":"2"')
+"
+	wait_for 2 one.out
+	has_in one.out '[.[].trace.reason] == [null, "duplicate"]'
+	has_in two.out '[.[].trace.reason] == ["duplicate", null]'
+}
+
+killed_in_mid_run() {
+	local n
+	for n in $(seq 1 2000); do claimed "u$n" "\"id\":\"$n\""; done >tasks
+	start -p dedupe push-dedupe --store "$STORE"
+	feed dedupe "$(<tasks)
+"
+	wait_for 1 dedupe.out
+	kill_hard dedupe
+	stage_file tasks push-dedupe --store "$STORE"
+	[ "$status" -eq 0 ]
+	has 'length == 2000 and all(.[]; .trace.reason == null)'
+}
+@test "killed in mid-run, its redelivered records pass" {
+	each_lasting_store killed_in_mid_run
+}
+
+@test "HUP takes another window and another store" {
+	echo '{"dedupe":{"store":"lmdb:one"}}' >push.conf
+	start -p dedupe push-dedupe -c push.conf
+	feed dedupe '{"id":"1"}
+'
+	wait_for 1 dedupe.out
+	echo '{"dedupe":{"store":"lmdb:two"}}' >push.conf
+	kill -HUP "$(pid_of dedupe)"
+	wait_until 10 test -f two
+	feed dedupe '{"id":"1"}
+'
+	wait_for 2 dedupe.out
+	echo '{"dedupe":{"store":"nowhere:"}}' >push.conf
+	kill -HUP "$(pid_of dedupe)"
+	wait_until 10 grep -q "unknown store" dedupe.err
+	feed dedupe '{"id":"1"}
+'
+	wait_for 3 dedupe.out
+	has_in dedupe.out '[.[].trace.reason] == [null, null, "duplicate"]'
+}

@@ -1,0 +1,200 @@
+# push-device: the registry by hand.
+load ../helper.bash
+
+setup_file() {
+	redis_up
+}
+
+each_registry() {
+	local url
+	for url in "lmdb:$PWD/devices" "$REDIS_URL"; do
+		STORE=$url
+		rcli FLUSHALL >/dev/null
+		echo "--- $STORE"
+		"$1"
+	done
+}
+
+device() {
+	stage '' push-device --store "$STORE" "$@"
+	echo "push-device $*: status $status: $output $stderr"
+}
+
+@test "the first example of the page: add, then list" {
+	awk '/^\.Bd/ { n++; on = n == 1; next } /^\.Ed/ { on = 0 } on' "$ROOT/man/push-device.1" |
+		sed 's/\\e/\\/g' >example.sh
+	stage '' bash ./example.sh
+	[ "$status" -eq 0 ]
+	[ "$(head -n 1 <<<"$output")" = added ]
+	tail -n 1 <<<"$output" | jq -e '.user == "ann" and .token == "00aa11bb22cc33dd" and .locale == "en-GB"'
+}
+
+all_members() {
+	device add --app s --user ann --platform android --token tok:1 --environment production \
+		--locale zh-Hans-CN --time-zone Asia/Shanghai --registered 1700000000123
+	[ "$status" -eq 0 ]
+	[ "$output" = added ]
+	device list --app s --user ann
+	has '. == [{"app":"s","user":"ann","platform":"android","token":"tok:1","environment":"production",
+		"locale":"zh-Hans-CN","time_zone":"Asia/Shanghai","registered_ms":1700000000123}]'
+}
+@test "all that add is told is listed" {
+	each_registry all_members
+}
+
+now_is_default() {
+	local before=${EPOCHREALTIME/[^0-9]/}
+	device --user ann add --platform=ios --token 00aa00aa
+	device list --user ann
+	has 'length == 1 and .[0].registered_ms >= $before and (.[0] | has("app") | not)' \
+		--argjson before $((before / 1000))
+}
+@test "registered now unless said otherwise; options stand before or behind" {
+	each_registry now_is_default
+}
+
+moves() {
+	device add --app s --user ann --platform ios --token 00aa00aa --registered 5
+	device add --app s --user bob --platform ios --token 00aa00aa --registered 4
+	[ "$output" = "left: a newer one is there" ]
+	device add --app s --user bob --platform ios --token 00aa00aa --registered 6
+	[ "$output" = "moved from another user" ]
+	device add --app s --user bob --platform ios --token 00aa00aa --registered 6
+	[ "$output" = updated ]
+	device list --app s --user ann
+	[ -z "$output" ]
+	device export
+	has 'length == 1 and .[0].user == "bob"'
+}
+@test "a token moves to whoever registers it last" {
+	each_registry moves
+}
+
+removes() {
+	device add --app s --user ann --platform ios --token 00aa00aa
+	device add --app s --user ann --platform ios --token 00bb00bb
+	device add --app s --user ann --platform ios --token 00cc00cc
+	device remove --app s --user bob --platform ios --token 00aa00aa
+	[ "$output" = "removed 0" ]
+	device remove --app s --platform ios --token 00aa00aa
+	[ "$output" = "removed 1" ]
+	device remove --app s --user ann
+	[ "$output" = "removed 2" ]
+	[ "$status" -eq 0 ]
+	device export
+	[ -z "$output" ]
+}
+@test "remove takes a device, or all of a user's" {
+	each_registry removes
+}
+
+round_trip() {
+	jq -cn 'range(3500) | {app: "s", user: "u\(. / 2 | floor)", platform: "android", token: "t\(.)", registered_ms: (. + 1)}' >devices.ndjson
+	stage_file devices.ndjson push-device --store "$STORE" import -
+	[ "$status" -eq 0 ]
+	[ "$output" = "added 3500, updated 0, moved 0, left as newer 0, refused 0" ]
+	device import devices.ndjson
+	[ "$output" = "added 0, updated 3500, moved 0, left as newer 0, refused 0" ]
+	device export
+	has 'length == 3500 and (sort_by(.registered_ms) == $in)' --slurpfile in devices.ndjson
+}
+@test "what was exported can be imported, and again" {
+	each_registry round_trip
+}
+
+bad_lines() {
+	stage '{"user":"u","platform":"ios","token":"00aa00aa"}
+nonsense
+{"user":"u","platform":"ios","token":"xyz"}
+{"user":"v","platform":"ios","token":"00bb00bb"}' push-device --store "$STORE" import -
+	[ "$status" -eq 100 ]
+	[ "$output" = "added 2, updated 0, moved 0, left as newer 0, refused 2" ]
+	logged 'line 2 refused'
+	logged "line 3 refused: 'token' is not hexadecimal"
+	logged '2 of 4 lines refused'
+}
+@test "bad lines are told and skipped, and the end is not 0" {
+	each_registry bad_lines
+}
+
+@test "bad devices are refused with their reason" {
+	STORE=lmdb:devices
+	local bad
+	while read -r want bad; do
+		# shellcheck disable=SC2086 # words
+		device add $bad
+		[ "$status" -eq 100 ]
+		logged "$want"
+	done <<'END'
+user --platform ios --token 00aa00aa
+platform --user u --token 00aa00aa
+platform --user u --token 00aa00aa --platform symbian
+token --user u --platform ios
+token --user u --platform ios --token 00aa00a
+token --user u --platform ios --token 00aa00ax
+environment --user u --platform ios --token 00aa00aa --environment test
+END
+	device add --user u --platform ios --token 00aa00aa --registered -5
+	[ "$status" -eq 100 ]
+	device export
+	[ -z "$output" ]
+}
+
+@test "wrong use is told" {
+	STORE=lmdb:devices
+	device
+	[ "$status" -eq 100 ]
+	logged 'expected one command'
+	device adopt
+	[ "$status" -eq 100 ]
+	logged "unknown command 'adopt'"
+	device list
+	[ "$status" -eq 100 ]
+	logged -- '--user'
+	device remove
+	[ "$status" -eq 100 ]
+	device remove --token aa
+	[ "$status" -eq 100 ]
+	device import
+	[ "$status" -eq 100 ]
+	device import /no/such/file
+	[ "$status" -eq 100 ]
+	logged /no/such/file
+	device list --user u extra
+	[ "$status" -eq 100 ]
+	device import a b
+	[ "$status" -eq 100 ]
+	stage '' push-device export
+	[ "$status" -eq 100 ]
+	logged 'no device registry'
+	stage '' push-device --store "unix://$PWD/nobody" export
+	[ "$status" -eq 111 ]
+}
+
+@test "the registry is where push.conf says" {
+	mkdir etc
+	echo '{"lookup":{"store":"lmdb:devices"}}' >etc/push.conf
+	stage '' push-device --config etc/push.conf add --user u --platform ios --token 00aa00aa
+	[ "$status" -eq 0 ]
+	[ -f etc/devices ]
+	PUSH_CONFIG=etc/push.conf stage '' push-device list --user u
+	has 'length == 1'
+}
+
+@test "a full disk is no success" {
+	STORE=lmdb:devices
+	device add --user u --platform ios --token 00aa00aa
+	status=0
+	push-device --store "$STORE" export >/dev/full 2>err || status=$?
+	[ "$status" -eq 111 ]
+	grep -q 'cannot write' err
+}
+
+@test "tokens are in no message" {
+	STORE=lmdb:devices
+	stage '{"user":"u","platform":"ios","token":"deadbeefx"}
+{"user":"u","platform":"win","token":"deadbeef"}
+{"user":"u","platform":"ios","token":"deadbeef"' push-device --store "$STORE" import -
+	[ "$status" -eq 100 ]
+	[[ $stderr != *deadbeef* ]]
+}

@@ -1,0 +1,233 @@
+# push-lookup: one record a device, and every part of a task comes out.
+load ../helper.bash
+
+setup_file() {
+	redis_up
+}
+
+# Runs CASE once a registry that holds ann's two devices and bob's one.
+each_registry() {
+	local url
+	for url in "lmdb:$PWD/devices" "$REDIS_URL"; do
+		STORE=$url
+		rcli FLUSHALL >/dev/null
+		echo "--- $STORE"
+		push-device --store "$STORE" import - <<'END'
+{"app":"s","user":"ann","platform":"ios","token":"aa01aa01","environment":"sandbox","locale":"en-GB","time_zone":"Europe/London","registered_ms":1700000000000}
+{"app":"s","user":"ann","platform":"android","token":"ann:android","registered_ms":1700000000001}
+{"app":"s","user":"bob","platform":"ios","token":"bb01bb01","registered_ms":1700000000002}
+{"app":"t","user":"cid","platform":"ios","token":"cc01cc01","registered_ms":1700000000003}
+{"user":"dan","platform":"ios","token":"dd01dd01","registered_ms":1700000000004}
+END
+		"$1"
+	done
+}
+
+@test "the example of the page: two devices in, two records out" {
+	awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on' "$ROOT/man/push-lookup.1" |
+		sed 's/\\e/\\/g' >example.sh
+	stage '' bash ./example.sh
+	[ "$status" -eq 0 ]
+	[ "$(tail -n 2 "$output_file" | jq -c '.[1]' | paste -sd ' ')" = '{"n":0,"of":2} {"n":1,"of":2}' ]
+	[ "$(tail -n 2 "$output_file" | jq -r '.[0]' | sort | paste -sd ' ')" = 'android ios' ]
+}
+
+one_user() {
+	stage '{"id":"1","app":"s","user":"ann","n":1.0,"trace":{"t0_us":5,"uid":"x"}}' push-lookup --store "$STORE"
+	[ "$status" -eq 0 ]
+	has 'length == 2 and ([.[].part.n] | sort) == [0, 1] and all(.[]; .part.of == 2)'
+	has 'all(.[]; .user == "ann" and .id == "1" and .trace.uid == "x" and .trace.lookup and .trace.outcome == null)'
+	has '[.[].device | select(.platform == "ios")] == [{"platform":"ios","token":"aa01aa01",
+		"environment":"sandbox","locale":"en-GB","time_zone":"Europe/London","registered_ms":1700000000000}]'
+	has '[.[].device | select(.platform == "android")] ==
+		[{"platform":"android","token":"ann:android","registered_ms":1700000000001}]'
+	has 'all(.[]; has("kind") | not)'
+	# What it does not know passes byte for byte.
+	[[ $output == *'"n":1.0'* ]]
+}
+@test "a user's devices, with all that is known of them" {
+	each_registry one_user
+}
+
+apps_apart() {
+	stage '{"app":"s","user":"cid"}
+{"app":"t","user":"cid"}
+{"user":"dan"}
+{"app":"s","user":"dan"}' push-lookup --store "$STORE"
+	has 'map(.trace.reason) | sort == [null, null, "no-device", "no-device"]'
+	has '[.[] | select(.device) | .device.token] | sort == ["cc01cc01", "dd01dd01"]'
+}
+@test "devices are those of the task's app" {
+	each_registry apps_apart
+}
+
+several_users() {
+	stage '{"id":"1","app":"s","users":["ann","nobody","bob"],"user":"x"}' push-lookup --store "$STORE"
+	has 'length == 4 and ([.[].part.n] | sort) == [0, 1, 2, 3] and all(.[]; .part.of == 4)'
+	has '[.[].user] | sort == ["ann", "ann", "bob", "nobody"]'
+	has 'all(.[]; (has("users") | not) and .kind == "batch")'
+	has '[.[] | select(.user == "nobody")] | length == 1 and .[0].trace.reason == "no-device"'
+	has '[.[] | select(.trace.reason == null) | .device.token] | sort == ["aa01aa01", "ann:android", "bb01bb01"]'
+}
+@test "a list of users, those without devices as parts of their own" {
+	each_registry several_users
+}
+
+batch_of_tasks() {
+	local n
+	for n in $(seq 1 700); do
+		echo "{\"id\":\"$n\",\"app\":\"s\",\"users\":[\"ann\",\"u$n\",\"bob\"]}"
+		echo "{\"id\":\"s$n\",\"app\":\"s\",\"user\":\"bob\"}"
+	done >tasks
+	stage_file tasks push-lookup --store "$STORE"
+	[ "$status" -eq 0 ]
+	has 'length == 700 * 5'
+	has 'group_by(.id) | all(.[]; length == .[0].part.of and ([.[].part.n] | sort) == [range(length)])'
+	has '[.[] | select(.user == "bob") | .device.token] | unique == ["bb01bb01"]'
+	has '[.[] | select(.user == "bob")] | length == 1400'
+}
+@test "hundreds of tasks at once" {
+	each_registry batch_of_tasks
+}
+
+repeated() {
+	stage '{"app":"s","users":["bob","ann","bob"]}' push-lookup --store "$STORE"
+	has 'length == 4 and [.[] | select(.user == "bob") | .trace.reason] == [null, "duplicate"]'
+}
+@test "a device is not sent twice to in one task" {
+	each_registry repeated
+}
+
+@test "devices are spread out without asking anybody" {
+	stage '{"id":"1","app":"s","user":"u","kind":"single","devices":[
+		{"platform":"ios","token":"aa","extra":1.0},{"platform":"android","token":"b"}]}' \
+		tr -d '\n'
+	cp "$output_file" task
+	stage_file task push-lookup
+	[ "$status" -eq 0 ]
+	has 'length == 2 and [.[].part] == [{"n":0,"of":2},{"n":1,"of":2}]'
+	has 'all(.[]; (has("devices") | not) and .user == "u" and .kind == "single")'
+	has '.[0].device == {"platform":"ios","token":"aa","extra":1.0} and .[1].device.token == "b"'
+}
+
+@test "a bad device spoils its own part only" {
+	stage '{"devices":[{"platform":"win","token":"a"},{"platform":"ios"},7,{"token":"a"},{"platform":"ios","token":"aa"}]}' \
+		push-lookup
+	has '[.[].trace.reason] == ["bad-target", "bad-member", "bad-member", "bad-target", null]'
+	has 'all(.[]; .part.of == 5)'
+	has '[.[:4][] | .trace.outcome] | unique == ["rejected"]'
+}
+
+@test "what has its target passes as it is" {
+	local line
+	while read -r line; do
+		stage "$line" push-lookup
+		has 'length == 1 and .[0].trace.lookup and .[0].trace.outcome == null and (.[0] | has("part") | not)'
+	done <<'END'
+{"user":"u","device":{"platform":"ios","token":"aa"}}
+{"topic":"news"}
+{"condition":"'a' in topics"}
+{"channel":"dHN0LXNyY2gtY2hubA=="}
+{"device":{"platform":"win","token":"aa"},"users":["a"]}
+END
+}
+
+@test "a record that comes back for a retry keeps its device and part" {
+	stage '{"user":"ann","device":{"platform":"ios","token":"aa"},"trace":{"t0_us":1,"pop":[0,1,{"q":"q","uid":"x","receipt":"w:1","attempt":2,"lease_ms":9999999999999,"resumed":true}]}}' push-lookup
+	has 'length == 1 and .[0].device.token == "aa" and .[0].trace.outcome == null'
+}
+
+@test "no target, an empty list and too long a list are bad targets" {
+	stage '{"id":"1"}
+{"users":[]}
+{"devices":[],"user":"ann"}
+{"user":""}' push-lookup
+	has 'length == 4 and all(.[]; .trace.reason == "bad-target" and .trace.outcome == "rejected")'
+	jq -cn '{users: [range(501) | tostring]}' >tasks
+	jq -cn '{devices: [range(501) | {platform: "ios", token: "aa\(.)"}]}' >>tasks
+	jq -cn '{users: [range(500) | tostring]}' >>tasks
+	stage_file tasks push-lookup
+	has '[.[] | select(.trace.reason == "bad-target")] | length == 2'
+	has '[.[] | select(.trace.reason == "no-device")] | length == 500'
+}
+
+@test "a user that is no text is a bad target, the others are found" {
+	stage '{"users":["a",3,"",null]}' push-lookup
+	has '[.[].trace.reason] == ["no-device", "bad-target", "bad-target", "bad-target"]'
+	stage '{"users":"ann"}
+{"devices":{}}' push-lookup
+	has 'length == 2 and all(.[]; .trace.reason == "bad-member")'
+}
+
+@test "a part that a producer invents does not stay" {
+	stage '{"devices":[{"platform":"ios","token":"aa"}],"part":{"n":3,"of":9}}' push-lookup
+	has 'length == 1 and .[0].part == {"n":0,"of":1}'
+}
+
+@test "what is no device in the registry is a bad target, not a broken line" {
+	rcli FLUSHALL
+	rcli HSET push:u:s:ann a 'no json' b '{"platform":"ios","token":"aa01aa01"}' c '{"platform":"win","token":"x"}' d '"text"'
+	stage '{"app":"s","user":"ann"}' push-lookup --store "$REDIS_URL"
+	has 'length == 4 and ([.[].part.n] | sort) == [0, 1, 2, 3]'
+	has '[.[] | select(.trace.outcome == null) | .device.token] == ["aa01aa01"]'
+	has '[.[] | select(.trace.outcome == "rejected")] | length == 3'
+}
+
+@test "names with colons and percent signs find their own devices" {
+	rcli FLUSHALL
+	push-device --store "$REDIS_URL" import - <<'END'
+{"app":"a:b","user":"c","platform":"ios","token":"aa01aa01"}
+{"app":"a","user":"b:c","platform":"ios","token":"aa02aa02"}
+{"app":"a%3Ab","user":"c","platform":"ios","token":"aa03aa03"}
+END
+	stage '{"app":"a:b","user":"c"}
+{"app":"a","user":"b:c"}
+{"app":"a%3Ab","user":"c"}' push-lookup --store "$REDIS_URL"
+	has '[.[].device.token] == ["aa01aa01", "aa02aa02", "aa03aa03"]'
+}
+
+@test "without a registry nobody has a device, and it says so" {
+	stage '{"user":"ann"}
+{"device":{"platform":"ios","token":"aa"},"user":"ann"}' push-lookup
+	[ "$status" -eq 0 ]
+	has '[.[].trace.reason] == ["no-device", null]'
+	logged 'no device registry'
+}
+
+@test "push.conf names the registry" {
+	push-device --store lmdb:here add --user ann --platform ios --token aa01aa01
+	echo '{"redis":"unix:///nowhere","lookup":{"store":"lmdb:here"}}' >push.conf
+	PUSH_CONFIG=push.conf stage '{"user":"ann"}' push-lookup
+	has '.[0].device.token == "aa01aa01"'
+}
+
+@test "a wrong registry is for a person, an absent server may come back" {
+	stage '' push-lookup --store sqlite:x
+	[ "$status" -eq 100 ]
+	logged "no device registry at 'sqlite'"
+	stage '' push-lookup --store lmdb:/no/such/folder/x
+	[ "$status" -eq 100 ]
+	stage '' push-lookup --store "unix://$PWD/nobody"
+	[ "$status" -eq 111 ]
+}
+
+@test "while Redis is away records wait" {
+	redis_up # this test's own
+	push-device --store "$REDIS_URL" add --user ann --platform ios --token aa01aa01
+	start -p lookup push-lookup --store "$REDIS_URL"
+	feed lookup '{"user":"ann"}
+'
+	wait_for 1 lookup.out
+	redis_down
+	feed lookup '{"user":"ann"}
+{"topic":"news"}
+'
+	wait_until 10 grep -q redis lookup.err
+	[ "$(wc -l <lookup.out)" -eq 1 ]
+	redis_up
+	push-device --store "$REDIS_URL" add --user ann --platform ios --token aa01aa01
+	wait_for 3 lookup.out
+	stop lookup
+	[ "$status" -eq 0 ]
+	has_in lookup.out 'length == 3'
+}
