@@ -145,7 +145,7 @@ static bool postpone(struct app *a, const char *queue,
 		.unix_ms = r->not_before_unix_ms,
 	};
 
-	if (r->outcome != OUTCOME_UNDECIDED || e->has_waited ||
+	if (r->outcome != OUTCOME_UNDECIDED || e->has_waited || e->is_resumed ||
 		r->not_before_unix_ms <= now_us / 1000) {
 		return false;
 	}

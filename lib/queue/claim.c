@@ -11,7 +11,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/redis.h"
@@ -32,9 +31,7 @@ enum {
 	KEY_COUNT,
 	CLAIM_ARGS = 10,
 	CLAIM_NAME_BYTES = 10, /* base36() in entry.lua */
-	UID_PREFIX_HEX = 3,    /* bytes of the queue's digest */
-	REPLY_HEAD = 5,        /* elements before the entries */
-	RECEIPTS_MAX_BYTES = 1024 * 1024,
+	NAMES_MAX_BYTES = 1024 * 1024,
 };
 
 struct claim {
@@ -45,7 +42,7 @@ struct claim {
 	char *keys[KEY_COUNT]; /* owned; KEY_READY is the queue's name */
 	int64_t lease_ms;
 	int64_t attempts;
-	char uid_prefix[2 * UID_PREFIX_HEX + 1];
+	char uid_prefix[KEY_UID_PREFIX_LEN + 1];
 	struct script take;
 	struct script resume;
 	char last_claim[CLAIM_NAME_BYTES + 1];
@@ -54,7 +51,7 @@ struct claim {
 	int64_t recovered;
 	struct claim_batch batch;
 	size_t entry_room;
-	struct buf receipts; /* those of the batch, one behind the other */
+	struct buf names; /* receipts and uids of the batch */
 };
 
 /* --- opening --------------------------------------------------------------- */
@@ -68,11 +65,12 @@ static int take_back(struct claim *c, struct err *err)
 
 	limit[num_format_u64(limit, (uint64_t)c->attempts)] = '\0';
 	script_init(&script, SCRIPT_RECOVER);
-	redis_append_script(c->redis, &script.call, 3, 6,
+	redis_append_script(c->redis, &script.call, 3, 7,
 		(struct span[]){ span_of(c->keys[KEY_INFLIGHT]),
 			span_of(c->keys[KEY_REDELIVER]),
 			span_of(c->keys[KEY_DEAD]), span_of(c->prefix),
-			span_of(c->worker), span_of(limit) });
+			span_of(c->worker), span_of(limit),
+			span_of(c->uid_prefix) });
 	failed = redis_reply(c->redis, &reply, err);
 	if (failed == 0) {
 		c->recovered = redis_int(reply);
@@ -95,7 +93,6 @@ static struct claim *claim_new(
 		[KEY_WORKER] = "worker",
 	};
 	struct claim *c = mem_array(1, sizeof(*c));
-	struct digest name = digest_of(queue, strlen(queue));
 
 	c->worker = mem_text(settings->worker);
 	c->lease_ms = settings->lease_ms;
@@ -109,10 +106,10 @@ static struct claim *claim_new(
 		c->keys[k] =
 			key_take(queue, what[k], is_own ? c->worker : NULL);
 	}
-	digest_hex(&name, UID_PREFIX_HEX, c->uid_prefix);
+	key_uid_prefix(queue, c->uid_prefix);
 	script_init(&c->take, SCRIPT_CLAIM);
 	script_init(&c->resume, SCRIPT_RESUME);
-	buf_init(&c->receipts, RECEIPTS_MAX_BYTES);
+	buf_init(&c->names, NAMES_MAX_BYTES);
 	c->batch.queue = c->keys[KEY_READY];
 	return c;
 }
@@ -160,7 +157,7 @@ void claim_close(struct claim *c)
 	mem_free(c->batch.entries);
 	script_release(&c->take);
 	script_release(&c->resume);
-	buf_release(&c->receipts);
+	buf_release(&c->names);
 	mem_free(c);
 }
 
@@ -191,23 +188,11 @@ static int64_t number(struct span digits)
 	return n;
 }
 
-/* Adds an entry (its shape is in entry.lua) under "claim-place". */
-static void add_entry(struct claim *c, struct span field, struct span entry,
-	int64_t lease_unix_ms)
+/* Reads the head of an entry that came back (its shape is in entry.lua). */
+static void read_head(struct claim_entry *e, struct span entry)
 {
-	struct claim_entry *e;
 	struct span origin;
-	size_t at = c->receipts.len;
 
-	if (c->batch.count == c->entry_room) {
-		c->entry_room = c->entry_room == 0 ? 64 : c->entry_room * 2;
-		c->batch.entries = mem_resize(c->batch.entries, c->entry_room,
-			sizeof(*c->batch.entries));
-	}
-	buf_text(&c->receipts, c->worker);
-	buf_putc(&c->receipts, ':');
-	buf_put(&c->receipts, field.ptr, field.len);
-	e = &c->batch.entries[c->batch.count++];
 	e->attempt = number(word(&entry, ' '));
 	(void)word(&entry, ' '); /* when it was claimed first */
 	e->uid = word(&entry, ' ');
@@ -216,23 +201,55 @@ static void add_entry(struct claim *c, struct span field, struct span entry,
 	e->bytes = entry;
 	e->is_resumed = span_is(origin, "d");
 	e->has_waited = span_is(origin, "n");
-	e->lease_unix_ms = lease_unix_ms;
-	/* By place for now: the buffer may move. */
-	e->receipt = (struct span){ NULL, c->receipts.len - at };
 }
 
-/* Now that all receipts are written. */
-static void set_receipts(struct claim *c)
+/* Adds an entry under its field, "claim.place" or "claim-place". */
+static void add_entry(struct claim *c, struct span field, struct span entry,
+	int64_t lease_unix_ms)
 {
-	const char *at = c->receipts.data;
+	struct claim_entry *e;
+	size_t at = c->names.len;
+	bool is_new = memchr(field.ptr, '-', field.len) != NULL;
 
-	if (buf_is_over(&c->receipts)) {
-		BUG("receipts of one claim exceed %d bytes",
-			RECEIPTS_MAX_BYTES);
+	if (c->batch.count == c->entry_room) {
+		c->entry_room = c->entry_room == 0 ? 64 : c->entry_room * 2;
+		c->batch.entries = mem_resize(c->batch.entries, c->entry_room,
+			sizeof(*c->batch.entries));
+	}
+	e = &c->batch.entries[c->batch.count++];
+	*e = (struct claim_entry){ .lease_unix_ms = lease_unix_ms };
+	/* The names' places are set when the buffer does not move any more. */
+	buf_text(&c->names, c->worker);
+	buf_putc(&c->names, ':');
+	buf_put(&c->names, field.ptr, field.len);
+	e->receipt.len = c->names.len - at;
+	if (is_new) {
+		e->attempt = 1;
+		e->bytes = entry;
+		buf_text(&c->names, c->uid_prefix);
+		buf_put(&c->names, field.ptr, field.len);
+		e->uid.len = KEY_UID_PREFIX_LEN + field.len;
+	} else {
+		read_head(e, entry);
+	}
+}
+
+static void set_names(struct claim *c)
+{
+	const char *at = c->names.data;
+
+	if (buf_is_over(&c->names)) {
+		BUG("the names of one claim exceed %d bytes", NAMES_MAX_BYTES);
 	}
 	for (size_t i = 0; i < c->batch.count; i++) {
-		c->batch.entries[i].receipt.ptr = at;
-		at += c->batch.entries[i].receipt.len;
+		struct claim_entry *e = &c->batch.entries[i];
+
+		e->receipt.ptr = at;
+		at += e->receipt.len;
+		if (e->uid.ptr == NULL) {
+			e->uid.ptr = at;
+			at += e->uid.len;
+		}
 	}
 }
 
@@ -277,10 +294,27 @@ static int resume(struct claim *c, struct err *err)
 			memcpy(c->last_claim, field.ptr, CLAIM_NAME_BYTES);
 		}
 	}
-	set_receipts(c);
+	set_names(c);
 	c->batch.in_flight += (int64_t)c->batch.count;
 	c->batch.next_ms = 0;
 	return 0;
+}
+
+/* Adds entries of one claim; `kind' stands before the place in their fields. */
+static void add_list(struct claim *c, struct span claim, char kind,
+	const struct redis_reply *list, int64_t lease_unix_ms)
+{
+	char field[CLAIM_NAME_BYTES + 1 + 20];
+
+	for (size_t i = 0; i < redis_count(list); i++) {
+		size_t len = CLAIM_NAME_BYTES;
+
+		memcpy(field, claim.ptr, len);
+		field[len++] = kind;
+		len += num_format_u64(field + len, c->batch.count);
+		add_entry(c, (struct span){ field, len },
+			redis_text(redis_at(list, i)), lease_unix_ms);
+	}
 }
 
 static int take(struct claim *c, const struct claim_want *want, struct err *err)
@@ -322,17 +356,9 @@ static int take(struct claim *c, const struct claim_want *want, struct err *err)
 	if (claim.len == CLAIM_NAME_BYTES) {
 		memcpy(c->last_claim, claim.ptr, CLAIM_NAME_BYTES);
 	}
-	for (size_t i = REPLY_HEAD; i < redis_count(reply); i++) {
-		char field[CLAIM_NAME_BYTES + 1 + 20];
-		size_t len = CLAIM_NAME_BYTES;
-
-		memcpy(field, claim.ptr, len);
-		field[len++] = '-';
-		len += num_format_u64(field + len, i - REPLY_HEAD);
-		add_entry(c, (struct span){ field, len },
-			redis_text(redis_at(reply, i)), lease_unix_ms);
-	}
-	set_receipts(c);
+	add_list(c, claim, '.', redis_at(reply, 5), lease_unix_ms);
+	add_list(c, claim, '-', redis_at(reply, 6), lease_unix_ms);
+	set_names(c);
 	return 0;
 }
 
@@ -341,7 +367,7 @@ int claim_take(struct claim *c, const struct claim_want *want,
 {
 	c->batch.count = 0;
 	c->batch.is_full = false;
-	buf_reset(&c->receipts);
+	buf_reset(&c->names);
 	if (c->is_unsure && resume(c, err) != 0) {
 		return err_prefix(
 			err, "cannot claim from '%s'", c->keys[KEY_READY]);

@@ -7,10 +7,11 @@
 --      attempts, uid prefix
 -- Returns {0, who has the name} when another process has taken it; else {1,
 -- in flight now, ms until the next delayed entry or lease (-1: none), is full,
--- claim, entry...}; the place of an entry in its receipt counts from 0.
+-- claim, entries that came back, tasks that are new}; their places count through,
+-- from 0.
 local prefix, worker, token = ARGV[1], ARGV[2], ARGV[3]
 local lease_ms, max, window = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local wake_step, limit = tonumber(ARGV[8]), tonumber(ARGV[9])
+local wake_step = tonumber(ARGV[8])
 local ready, inflight, leases, redeliver, delayed, dead, seq, full, name =
 	unpack(KEYS)
 local REAP_MOST = 32
@@ -30,73 +31,74 @@ call('SET', name, token, 'PX', ARGV[4])
 local now_us = clock_us()
 local now_ms = math.floor(now_us / 1000)
 
-for _, mark in ipairs(call('ZRANGEBYSCORE', leases, '-inf', now_ms,
-	'LIMIT', 0, REAP_MOST)) do
-	local owner, claim, count = string.match(mark, '^(%S+) (%S+) (%d+)$')
-	local hash = prefix .. 'inflight:' .. owner
+-- A mark is <worker> <claim> <entries that came back> <new tasks>.
+local function reap(mark, to)
+	local owner, claim, old, new = string.match(mark, '^(%S+) (%S+) (%d+) (%d+)$')
 	local fields = {}
-	for i = 1, tonumber(count) do
-		fields[i] = claim .. '-' .. (i - 1)
+	for i = 1, old + new do
+		fields[i] = claim .. (i <= tonumber(old) and '.' or '-') .. (i - 1)
 	end
-	for i, entry in ipairs(call('HMGET', hash, unpack(fields))) do
+	local entries = call('HMGET', prefix .. 'inflight:' .. owner, unpack(fields))
+	for i, entry in ipairs(entries) do
 		if entry then
-			local receipt = owner .. ':' .. fields[i]
-			call('HDEL', hash, fields[i])
-			call('DEL', prefix .. 'parts:' .. receipt)
-			take_back({ dead = dead, redeliver = redeliver }, entry, now_ms,
-				receipt, 'lease-lost', limit)
+			take_back(to, owner, fields[i], entry, 'lease-lost')
 		end
 	end
 	call('ZREM', leases, mark)
 end
 
+local marks = call('ZRANGEBYSCORE', leases, '-inf', now_ms, 'LIMIT', 0, REAP_MOST)
+for _, mark in ipairs(marks) do
+	reap(mark, {
+		prefix = prefix, redeliver = redeliver, dead = dead, now_ms = now_ms,
+		limit = tonumber(ARGV[9]), uid_prefix = ARGV[10],
+	})
+end
+
 local held = call('HLEN', inflight)
 local room = math.min(max, window - held)
-local entries = {}
+local old, new = {}, {}
 local claim = ''
 
 if room > 0 then
-	local due = call('ZRANGEBYSCORE', delayed, '-inf', now_ms, 'LIMIT', 0, room)
-	if #due > 0 then
-		call('ZREM', delayed, unpack(due))
-		for _, entry in ipairs(due) do
-			entries[#entries + 1] = entry
+	old = call('ZRANGEBYSCORE', delayed, '-inf', now_ms, 'LIMIT', 0, room)
+	if #old > 0 then
+		call('ZREM', delayed, unpack(old))
+	end
+	if #old < room then
+		for _, entry in ipairs(call('RPOP', redeliver, room - #old) or {}) do
+			old[#old + 1] = entry
 		end
 	end
-	if #entries < room then
-		for _, entry in ipairs(call('RPOP', redeliver, room - #entries) or {}) do
-			entries[#entries + 1] = entry
-		end
-	end
-	local fresh = #entries
-	if #entries < room then
-		for _, bytes in ipairs(call('RPOP', ready, room - #entries) or {}) do
-			entries[#entries + 1] = bytes
-		end
-	end
-	if #entries > 0 then
-		-- Follows the clock, so that a server that has forgotten its last
-		-- moments does not give a receipt or uid twice.
-		local n = math.max(now_us, tonumber(call('GET', seq) or 0) + 1)
-		call('SET', seq, whole(n))
-		claim = base36(n)
-		local pairs_ = {}
-		for i = 1, #entries do
-			if i > fresh then
-				entries[i] = '1 ' .. whole(now_ms) .. ' ' .. ARGV[10] ..
-					claim .. '-' .. (i - 1) .. ' t -\n' .. entries[i]
-			end
-			pairs_[2 * i - 1] = claim .. '-' .. (i - 1)
-			pairs_[2 * i] = entries[i]
-		end
-		call('HSET', inflight, unpack(pairs_))
-		call('ZADD', leases, now_ms + lease_ms,
-			worker .. ' ' .. claim .. ' ' .. #entries)
+	if #old < room then
+		new = call('RPOP', ready, room - #old) or {}
 	end
 end
 
+local count = #old + #new
+if count > 0 then
+	-- Follows the clock, so that a server that has forgotten its last moments
+	-- does not give a receipt or uid twice.
+	local n = math.max(now_us, tonumber(call('GET', seq) or 0) + 1)
+	call('SET', seq, whole(n))
+	claim = base36(n)
+	local hash = {}
+	for i = 1, #old do
+		hash[2 * i - 1] = claim .. '.' .. (i - 1)
+		hash[2 * i] = old[i]
+	end
+	for i = 1, #new do
+		local place = #old + i
+		hash[2 * place - 1] = claim .. '-' .. (place - 1)
+		hash[2 * place] = new[i]
+	end
+	call('HSET', inflight, unpack(hash))
+	call('ZADD', leases, now_ms + lease_ms,
+		worker .. ' ' .. claim .. ' ' .. #old .. ' ' .. #new)
+end
+
 local is_full = 0
-if #entries == 0 and window - held <= 0 then
+if count == 0 and window - held <= 0 then
 	is_full = 1
 	call('SET', full, math.max(0, held - wake_step), 'PX', 60000)
 end
@@ -115,8 +117,4 @@ if is_full == 0 then
 end
 look_at(leases, LEASE_GRAIN_MS)
 
-local reply = { 1, held + #entries, next_ms, is_full, claim }
-for i = 1, #entries do
-	reply[5 + i] = entries[i]
-end
-return reply
+return { 1, held + count, next_ms, is_full, claim, old, new }

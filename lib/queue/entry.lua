@@ -1,14 +1,17 @@
 -- What the queue's scripts share: put in front of each of them.
 --
--- An entry, as it stands in an in-flight hash, in redeliver and in delayed:
+-- An entry, as it stands in redeliver and in delayed:
 --   <attempt> <first claim, ms> <uid> <origin> <history>\n<bytes>
 -- `attempt' is the attempt that runs or comes next.  `origin' says what the
 -- bytes are: t a task as it was pushed, n the same after it waited for its
 -- not_before_ms, d a device record that a retry stored.  `history' is - or
 -- <ms>|<receipt>|<part or ->|<why>, one an attempt that ended, by commas.
 --
--- A receipt is <worker>:<claim>-<place>; its field in the worker's hash is what
--- stands behind the colon.
+-- A receipt is <worker>:<field>, where <field> names the entry in the worker's
+-- hash: <claim>.<place> for an entry as above, <claim>-<place> for the bytes of a
+-- task in its first attempt, as they were pushed.  The uid of the latter is the
+-- queue's prefix and the field, its first claim is <claim>: so that what is
+-- most frequent costs nothing but moving it.
 
 local call = redis.call
 
@@ -34,7 +37,23 @@ local function base36(n)
 	return text
 end
 
-local function entry_parse(entry)
+local function from_base36(text)
+	local n = 0
+	for i = 1, #text do
+		n = n * 36 + string.find(DIGITS, string.sub(text, i, i), 1, true) - 1
+	end
+	return n
+end
+
+local function entry_parse(field, entry, uid_prefix)
+	local claim, kind = string.match(field, '^(%w+)([-.])')
+	if kind == '-' then
+		return {
+			attempt = 1, first = whole(math.floor(from_base36(claim) / 1000)),
+			uid = uid_prefix .. field, origin = 't', history = '-',
+			bytes = entry,
+		}
+	end
 	local attempt, first, uid, origin, history, at =
 		string.match(entry, '^(%d+) (%d+) (%S+) (%a) (%S+)\n()')
 	return {
@@ -133,19 +152,41 @@ end
 
 -- Takes an entry back from the worker that had it: to redeliver, behind what
 -- was taken back before, or to the dead when it has had all its attempts.
-local function take_back(keys, entry, now_ms, receipt, why, limit)
-	local e = entry_parse(entry)
-	entry_ended(e, now_ms, receipt, '-', why)
-	if e.attempt > limit then
-		bury(keys.dead, e, now_ms, 'attempts-exhausted')
+local function take_back(to, worker, field, entry, why)
+	local receipt = worker .. ':' .. field
+	local e = entry_parse(field, entry, to.uid_prefix)
+	call('HDEL', to.prefix .. 'inflight:' .. worker, field)
+	call('DEL', to.prefix .. 'parts:' .. receipt)
+	entry_ended(e, to.now_ms, receipt, '-', why)
+	if e.attempt > to.limit then
+		bury(to.dead, e, to.now_ms, 'attempts-exhausted')
 	else
-		call('LPUSH', keys.redeliver, entry_format(e))
+		call('LPUSH', to.redeliver, entry_format(e))
 	end
 end
 
+-- What a worker has in flight, in the order in which it was claimed.
+local function in_flight(inflight)
+	local list = {}
+	local all = call('HGETALL', inflight)
+	for i = 1, #all, 2 do
+		local claim, place = string.match(all[i], '^(%w+)[-.](%d+)$')
+		list[#list + 1] = {
+			claim = claim, place = tonumber(place), field = all[i],
+			entry = all[i + 1],
+		}
+	end
+	table.sort(list, function(a, b)
+		if a.claim ~= b.claim then
+			return a.claim < b.claim
+		end
+		return a.place < b.place
+	end)
+	return list
+end
+
 -- Leaves a token for a worker that waits; one is enough.
-local function wake(prefix, worker)
-	local key = prefix .. 'wake:' .. worker
+local function wake(key)
 	if call('LLEN', key) == 0 then
 		call('LPUSH', key, '1')
 	end

@@ -2,8 +2,10 @@
 #include "queue/key.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/mem.h"
 
 enum { KEY_MAX_BYTES = 2 * KEY_NAME_MAX_BYTES + 64 };
@@ -32,6 +34,13 @@ bool key_is_worker(struct span name)
 		}
 	}
 	return name.len > 0 && name.len <= KEY_NAME_MAX_BYTES;
+}
+
+void key_uid_prefix(const char *queue, char dst[KEY_UID_PREFIX_LEN + 1])
+{
+	struct digest name = digest_of(queue, strlen(queue));
+
+	digest_hex(&name, KEY_UID_PREFIX_LEN / 2, dst);
 }
 
 char *key_take(const char *queue, const char *what, const char *worker)

@@ -18,6 +18,10 @@ bool key_is_queue(struct span name);
 /* A worker's name: 1 to 128 of letters, digits, '.', '_' and '-'. */
 bool key_is_worker(struct span name);
 
+/* What the uids of this queue's tasks begin with. */
+enum { KEY_UID_PREFIX_LEN = 6 };
+void key_uid_prefix(const char *queue, char dst[KEY_UID_PREFIX_LEN + 1]);
+
 /* "{queue}:what" or "{queue}:what:worker"; the caller frees it. */
 char *key_take(const char *queue, const char *what, const char *worker);
 

@@ -1,32 +1,14 @@
 -- A worker that has just started takes back what its name still has in flight.
 --
 -- KEYS inflight:<worker>, redeliver, dead
--- ARGV prefix, worker, attempts
+-- ARGV prefix, worker, attempts, uid prefix
 -- Returns how many there were.
-local prefix, worker, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local inflight, redeliver, dead = unpack(KEYS)
-local now_ms = math.floor(clock_us() / 1000)
-local list = {}
-
-local all = call('HGETALL', inflight)
-for i = 1, #all, 2 do
-	local claim, place = string.match(all[i], '^(%w+)-(%d+)$')
-	list[#list + 1] = {
-		claim = claim, place = tonumber(place), field = all[i],
-		entry = all[i + 1],
-	}
-end
-table.sort(list, function(a, b)
-	if a.claim ~= b.claim then
-		return a.claim < b.claim
-	end
-	return a.place < b.place
-end)
+local list = in_flight(KEYS[1])
 for _, item in ipairs(list) do
-	local receipt = worker .. ':' .. item.field
-	call('HDEL', inflight, item.field)
-	call('DEL', prefix .. 'parts:' .. receipt)
-	take_back({ dead = dead, redeliver = redeliver }, item.entry, now_ms,
-		receipt, 'worker-restarted', limit)
+	take_back({
+		prefix = ARGV[1], redeliver = KEYS[2], dead = KEYS[3],
+		now_ms = math.floor(clock_us() / 1000), limit = tonumber(ARGV[3]),
+		uid_prefix = ARGV[4],
+	}, ARGV[2], item.field, item.entry, 'worker-restarted')
 end
 return #list

@@ -5,34 +5,22 @@
 -- ARGV worker, last claim known, lease ms
 -- Returns {field, entry, ...} in the order of the claims.
 local worker, last = ARGV[1], ARGV[2]
-local inflight, leases = KEYS[1], KEYS[2]
-local now_ms = math.floor(clock_us() / 1000)
-local list, counts = {}, {}
+local due_ms = math.floor(clock_us() / 1000) + ARGV[3]
+local reply, olds, news = {}, {}, {}
 
-local all = call('HGETALL', inflight)
-for i = 1, #all, 2 do
-	local claim, place = string.match(all[i], '^(%w+)-(%d+)$')
-	if claim > last then
-		list[#list + 1] = {
-			claim = claim, place = tonumber(place), field = all[i],
-			entry = all[i + 1],
-		}
-		counts[claim] = math.max(counts[claim] or 0, place + 1)
+for _, item in ipairs(in_flight(KEYS[1])) do
+	if item.claim > last then
+		local counts = string.find(item.field, '.', 1, true) and olds or news
+		reply[#reply + 1] = item.field
+		reply[#reply + 1] = item.entry
+		olds[item.claim] = olds[item.claim] or 0
+		news[item.claim] = news[item.claim] or 0
+		counts[item.claim] = counts[item.claim] + 1
 	end
 end
-table.sort(list, function(a, b)
-	if a.claim ~= b.claim then
-		return a.claim < b.claim
-	end
-	return a.place < b.place
-end)
-for claim, count in pairs(counts) do
-	call('ZADD', leases, now_ms + ARGV[3],
-		worker .. ' ' .. claim .. ' ' .. whole(count))
-end
-local reply = {}
-for _, item in ipairs(list) do
-	reply[#reply + 1] = item.field
-	reply[#reply + 1] = item.entry
+-- Nothing of such a claim was settled, so its mark is the one it made.
+for claim, old in pairs(olds) do
+	call('ZADD', KEYS[2], due_ms,
+		worker .. ' ' .. claim .. ' ' .. old .. ' ' .. news[claim])
 end
 return reply

@@ -1,5 +1,6 @@
 /*
- * Collects what is to be settled by queue, and hands it to settle.lua.
+ * Collects what is to be settled by queue and worker, and hands it to
+ * settle.lua.
  *
  * Arguments are copied one behind the other into a buffer and remembered by
  * place, since the buffer moves as it grows.
@@ -16,12 +17,14 @@
 #include "queue/script.h"
 
 enum {
-	KEY_LEASES,
+	KEY_INFLIGHT,
+	KEY_FULL,
+	KEY_WAKE,
 	KEY_DELAYED,
 	KEY_DEAD,
 	KEY_FEEDBACK,
 	KEY_COUNT,
-	FIXED_ARGS = 3, /* prefix, attempts, feedback length */
+	FIXED_ARGS = 6, /* prefix to count of fields */
 	CALL_MAX_ITEMS = 256,
 	FEEDBACK_KEPT = 100000, /* entries of the stream, about */
 	BATCH_MAX_BYTES = 256 * 1024 * 1024,
@@ -32,18 +35,26 @@ struct place {
 	size_t len;
 };
 
-/* What one script call gets. */
-struct call {
-	size_t queue; /* index of its queue */
-	size_t items;
-	struct place *args; /* owned */
-	size_t arg_count;
-	size_t arg_room;
+struct places {
+	struct place *items; /* owned */
+	size_t count;
+	size_t room;
 };
 
-struct queue {
-	char *name;            /* owned */
-	char *prefix;          /* owned */
+/* What one script call gets. */
+struct call {
+	size_t target; /* index */
+	size_t items;
+	struct places done;   /* fields that are simply done */
+	struct places others; /* arguments of the other items */
+};
+
+/* One worker's claims on one queue. */
+struct target {
+	char *queue;  /* owned */
+	char *worker; /* owned */
+	char *prefix; /* owned */
+	char uid_prefix[KEY_UID_PREFIX_LEN + 1];
 	char *keys[KEY_COUNT]; /* owned */
 	size_t call; /* the call that takes its next item + 1; 0: none */
 };
@@ -53,8 +64,8 @@ struct settle {
 	struct script script;
 	char attempts[21];
 	struct buf bytes;
-	struct queue *queues; /* owned; those met so far */
-	size_t queue_count;
+	struct target *targets; /* owned; those met so far */
+	size_t target_count;
 	struct call *
 		calls; /* owned; call_count in use, the rest to be used again */
 	size_t call_count;
@@ -81,6 +92,16 @@ int settle_open(
 	return 0;
 }
 
+static void target_release(struct target *t)
+{
+	mem_free(t->queue);
+	mem_free(t->worker);
+	mem_free(t->prefix);
+	for (size_t k = 0; k < KEY_COUNT; k++) {
+		mem_free(t->keys[k]);
+	}
+}
+
 void settle_close(struct settle *s)
 {
 	if (s == NULL) {
@@ -89,62 +110,74 @@ void settle_close(struct settle *s)
 	redis_close(s->redis);
 	script_release(&s->script);
 	buf_release(&s->bytes);
-	for (size_t i = 0; i < s->queue_count; i++) {
-		mem_free(s->queues[i].name);
-		mem_free(s->queues[i].prefix);
-		for (size_t k = 0; k < KEY_COUNT; k++) {
-			mem_free(s->queues[i].keys[k]);
-		}
+	for (size_t i = 0; i < s->target_count; i++) {
+		target_release(&s->targets[i]);
 	}
 	for (size_t i = 0; i < s->call_room; i++) {
-		mem_free(s->calls[i].args);
+		mem_free(s->calls[i].done.items);
+		mem_free(s->calls[i].others.items);
 	}
-	mem_free(s->queues);
+	mem_free(s->targets);
 	mem_free(s->calls);
 	mem_free(s->args);
 	mem_free(s);
 }
 
-bool settle_can(struct span queue, struct span receipt)
+/* Cuts a receipt into worker and field; false when it is none. */
+static bool cut(struct span receipt, struct span *worker, struct span *field)
 {
 	const char *colon =
 		receipt.len == 0 ? NULL : memchr(receipt.ptr, ':', receipt.len);
 
-	return key_is_queue(queue) && colon != NULL &&
-	       colon + 1 < receipt.ptr + receipt.len &&
-	       key_is_worker((struct span){
-		       receipt.ptr, (size_t)(colon - receipt.ptr) });
+	if (colon == NULL) {
+		return false;
+	}
+	*worker = (struct span){ receipt.ptr, (size_t)(colon - receipt.ptr) };
+	*field = (struct span){ colon + 1, receipt.len - worker->len - 1 };
+	return key_is_worker(*worker) && field->len > 0;
 }
 
-static size_t queue_of(struct settle *s, struct span name)
+bool settle_can(struct span queue, struct span receipt)
 {
-	static const char *const what[KEY_COUNT] = { "leases", "delayed",
-		"dead", "feedback" };
-	struct queue *q;
+	struct span worker;
+	struct span field;
 
-	for (size_t i = 0; i < s->queue_count; i++) {
-		if (span_equal(span_of(s->queues[i].name), name)) {
+	return key_is_queue(queue) && cut(receipt, &worker, &field);
+}
+
+static size_t target_of(struct settle *s, struct span queue, struct span worker)
+{
+	static const char *const what[KEY_COUNT] = { "inflight", "full", "wake",
+		"delayed", "dead", "feedback" };
+	struct target *t;
+
+	for (size_t i = 0; i < s->target_count; i++) {
+		if (span_equal(span_of(s->targets[i].queue), queue) &&
+			span_equal(span_of(s->targets[i].worker), worker)) {
 			return i;
 		}
 	}
-	s->queues =
-		mem_resize(s->queues, s->queue_count + 1, sizeof(*s->queues));
-	q = &s->queues[s->queue_count];
-	*q = (struct queue){ .name = mem_dup(name.ptr, name.len) };
-	q->prefix = key_take(q->name, "", NULL);
+	s->targets = mem_resize(
+		s->targets, s->target_count + 1, sizeof(*s->targets));
+	t = &s->targets[s->target_count];
+	*t = (struct target){ .queue = mem_dup(queue.ptr, queue.len),
+		.worker = mem_dup(worker.ptr, worker.len) };
+	t->prefix = key_take(t->queue, "", NULL);
+	key_uid_prefix(t->queue, t->uid_prefix);
 	for (size_t k = 0; k < KEY_COUNT; k++) {
-		q->keys[k] = key_take(q->name, what[k], NULL);
+		t->keys[k] = key_take(
+			t->queue, what[k], k <= KEY_WAKE ? t->worker : NULL);
 	}
-	return s->queue_count++;
+	return s->target_count++;
 }
 
-static struct call *call_for(struct settle *s, size_t queue)
+static struct call *call_for(struct settle *s, size_t target)
 {
-	struct queue *q = &s->queues[queue];
+	struct target *t = &s->targets[target];
 	struct call *c;
 
-	if (q->call > 0 && s->calls[q->call - 1].items < CALL_MAX_ITEMS) {
-		return &s->calls[q->call - 1];
+	if (t->call > 0 && s->calls[t->call - 1].items < CALL_MAX_ITEMS) {
+		return &s->calls[t->call - 1];
 	}
 	if (s->call_count == s->call_room) {
 		s->calls = mem_resize(
@@ -152,34 +185,35 @@ static struct call *call_for(struct settle *s, size_t queue)
 		s->calls[s->call_room++] = (struct call){ 0 };
 	}
 	c = &s->calls[s->call_count++];
-	c->queue = queue;
+	c->target = target;
 	c->items = 0;
-	c->arg_count = 0;
-	q->call = s->call_count;
+	c->done.count = 0;
+	c->others.count = 0;
+	t->call = s->call_count;
 	return c;
 }
 
-static void put(struct settle *s, struct call *c, struct span arg)
+static void put(struct settle *s, struct places *to, struct span arg)
 {
-	if (c->arg_count == c->arg_room) {
-		c->arg_room = c->arg_room == 0 ? 64 : c->arg_room * 2;
-		c->args = mem_resize(c->args, c->arg_room, sizeof(*c->args));
+	if (to->count == to->room) {
+		to->room = to->room == 0 ? 64 : to->room * 2;
+		to->items = mem_resize(to->items, to->room, sizeof(*to->items));
 	}
-	c->args[c->arg_count++] = (struct place){ s->bytes.len, arg.len };
+	to->items[to->count++] = (struct place){ s->bytes.len, arg.len };
 	buf_put(&s->bytes, arg.ptr, arg.len);
 }
 
-static void put_int(struct settle *s, struct call *c, int64_t n)
+static void put_int(struct settle *s, struct places *to, int64_t n)
 {
 	char text[20];
 
-	put(s, c,
+	put(s, to,
 		(struct span){ text,
 			num_format_u64(text, (uint64_t)(n < 0 ? 0 : n)) });
 }
 
 static void put_part(
-	struct settle *s, struct call *c, const struct settle_item *item)
+	struct settle *s, struct places *to, const struct settle_item *item)
 {
 	char text[48] = "";
 
@@ -188,7 +222,7 @@ static void put_part(
 					 (long long)item->part_of) != 0) {
 		BUG("two numbers are too long");
 	}
-	put(s, c, span_of(text));
+	put(s, to, span_of(text));
 }
 
 void settle_add(struct settle *s, const struct settle_item *item)
@@ -199,54 +233,80 @@ void settle_add(struct settle *s, const struct settle_item *item)
 		[SETTLE_RETRY] = { "r", "rf" },
 		[SETTLE_DEAD] = { "x", "xf" },
 	};
-	struct call *c = call_for(s, queue_of(s, item->queue));
+	struct span worker;
+	struct span field;
+	struct call *c;
+	struct places *to;
 
+	if (!cut(item->receipt, &worker, &field)) {
+		BUG("a receipt that cannot be settled");
+	}
+	c = call_for(s, target_of(s, item->queue, worker));
 	c->items++;
-	put(s, c, item->receipt);
-	put_part(s, c, item);
-	put(s, c, span_of(letters[item->action][item->feedback_count > 0]));
+	if (item->action == SETTLE_DONE && item->part_of == 0 &&
+		item->feedback_count == 0) {
+		put(s, &c->done, field);
+		return;
+	}
+	to = &c->others;
+	put(s, to, field);
+	put_part(s, to, item);
+	put(s, to, span_of(letters[item->action][item->feedback_count > 0]));
 	if (item->feedback_count > 0) {
-		put_int(s, c, (int64_t)item->feedback_count * 2);
+		put_int(s, to, (int64_t)item->feedback_count * 2);
 	}
 	for (size_t i = 0; i < item->feedback_count; i++) {
-		put(s, c, item->feedback[i].name);
-		put(s, c, item->feedback[i].value);
+		put(s, to, item->feedback[i].name);
+		put(s, to, item->feedback[i].value);
 	}
 	if (item->action == SETTLE_LATER) {
-		put_int(s, c, item->unix_ms);
+		put_int(s, to, item->unix_ms);
 	}
 	if (item->action == SETTLE_RETRY || item->action == SETTLE_DEAD) {
-		put(s, c, span_of(item->reason));
+		put(s, to, span_of(item->reason));
 		if (item->action == SETTLE_RETRY) {
-			put_int(s, c, item->after_ms);
+			put_int(s, to, item->after_ms);
 		}
-		put(s, c, span_of(item->is_device ? "d" : "t"));
-		put(s, c, item->bytes);
+		put(s, to, span_of(item->is_device ? "d" : "t"));
+		put(s, to, item->bytes);
+	}
+}
+
+static void append_places(
+	struct settle *s, size_t *count, const struct places *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		s->args[(*count)++] =
+			(struct span){ s->bytes.data + from->items[i].at,
+				from->items[i].len };
 	}
 }
 
 static void append(struct settle *s, const struct call *c)
 {
-	const struct queue *q = &s->queues[c->queue];
-	size_t count = KEY_COUNT + FIXED_ARGS + c->arg_count;
+	const struct target *t = &s->targets[c->target];
+	size_t most = KEY_COUNT + FIXED_ARGS + c->done.count + c->others.count;
+	size_t count = 0;
 	char kept[20];
+	char done[20];
 
-	if (count > s->arg_room) {
-		s->arg_room = count * 2;
+	if (most > s->arg_room) {
+		s->arg_room = most * 2;
 		s->args = mem_resize(s->args, s->arg_room, sizeof(*s->args));
 	}
 	for (size_t k = 0; k < KEY_COUNT; k++) {
-		s->args[k] = span_of(q->keys[k]);
+		s->args[count++] = span_of(t->keys[k]);
 	}
-	s->args[KEY_COUNT] = span_of(q->prefix);
-	s->args[KEY_COUNT + 1] = span_of(s->attempts);
-	s->args[KEY_COUNT + 2] =
+	s->args[count++] = span_of(t->prefix);
+	s->args[count++] = span_of(t->worker);
+	s->args[count++] = span_of(s->attempts);
+	s->args[count++] =
 		(struct span){ kept, num_format_u64(kept, FEEDBACK_KEPT) };
-	for (size_t i = 0; i < c->arg_count; i++) {
-		s->args[KEY_COUNT + FIXED_ARGS + i] =
-			(struct span){ s->bytes.data + c->args[i].at,
-				c->args[i].len };
-	}
+	s->args[count++] = span_of(t->uid_prefix);
+	s->args[count++] =
+		(struct span){ done, num_format_u64(done, c->done.count) };
+	append_places(s, &count, &c->done);
+	append_places(s, &count, &c->others);
 	redis_append_script(
 		s->redis, &s->script.call, KEY_COUNT, count, s->args);
 }
@@ -284,8 +344,8 @@ int settle_exchange(
 void settle_reset(struct settle *s)
 {
 	s->call_count = 0;
-	for (size_t i = 0; i < s->queue_count; i++) {
-		s->queues[i].call = 0;
+	for (size_t i = 0; i < s->target_count; i++) {
+		s->targets[i].call = 0;
 	}
 	buf_reset(&s->bytes);
 }
