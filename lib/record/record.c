@@ -215,7 +215,6 @@ static int take_member(
 		return 0;
 	case MEMBER_OBJECT:
 		if (m->offset != 0) {
-			/* NOLINTNEXTLINE(bugprone-sizeof-expression) */
 			memcpy(at, &v, sizeof(v)); /* the pointer */
 		}
 		return json_type(v) == JSON_OBJECT ? 0 : -1;

@@ -96,7 +96,7 @@ received_all() {
 @test "push-stats and an independent count agree" {
 	chain_tasks 3000 >tasks
 	chain_push tasks push:normal
-	printf '%s\n' '{"id":' '{"id":"y","app":"nope","user":"u"}' >more
+	printf '%s\n' '{"id":' '{"id":"y","app":"nope","user":"u"}' >"more"
 	chain_push more push:high
 	chain
 	[ "$(wc -l <passed)" -eq 3002 ]

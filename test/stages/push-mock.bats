@@ -35,6 +35,7 @@ jws_rs256() {
 }
 
 # A provider token, made once for the file: provider_token [IAT [KID [TEAM]]]
+# shellcheck disable=SC2120 # arguments are for what is to be refused
 provider_token() {
 	local iat=${1:-$NOW} kid=${2:-MOCKKEY001} team=${3:-MOCKTEAM01}
 	local file=$BATS_FILE_TMPDIR/token.$iat.$kid.$team
@@ -49,6 +50,7 @@ request() {
 	local rc=0
 	code=$(curl -s --http2 --max-time 5 --cacert "$MOCK_KEYS/ca.pem" \
 		-D headers -o body -w '%{http_code}' "$@") || rc=$?
+	# shellcheck disable=SC2034 # for the test to look at
 	curl_status=$rc
 	[ -f body ] || : >body
 }
@@ -59,6 +61,7 @@ apns() {
 	local path=$1
 	shift
 	rm -f body
+	# shellcheck disable=SC2119
 	request -H "authorization: bearer $(provider_token)" -H "apns-topic: $TOPIC" \
 		-H 'apns-push-type: alert' -H "apns-id: $ID" -H 'content-type:' \
 		-d '{"aps":{"alert":"hello"}}' "$@" "https://localhost:$MOCK_APNS_PORT$path"
