@@ -152,7 +152,7 @@ static void put_ends(const struct stats *s, struct buf *out)
 
 		if (h->count > 0) {
 			put_hist(out, "push_queue_wait_seconds",
-				class_labels(&labels, NULL, NULL, i), h);
+				class_labels(&labels, NULL, "", i), h);
 		}
 	}
 	family(out, "push_end_to_end_seconds", "histogram",

@@ -347,8 +347,18 @@ END
 
 @test "the log is NDJSON or text, and more of it with --verbose" {
 	chain cat
-	stage '' push-run -c push.conf --verbose --log-format json
+	stage '' push-run --config push.conf --verbose --log-format json
 	jq -es 'any(.text | test("started"))' "$stderr_file"
 	stage '' push-run -c push.conf --log-format text
 	run ! logged started
+}
+
+@test "help and version are told without starting anything" {
+	chain ./push-count
+	for option in --help --version; do
+		stage '' push-run -c push.conf $option
+		[ "$status" -eq 0 ]
+		[[ $output == 'push-run '* ]]
+	done
+	[ ! -e pids.push-count ]
 }
