@@ -307,10 +307,16 @@ static bool is_digits(struct span s)
 	return s.len > 0 && s.len <= 18;
 }
 
+static bool is_hex_digit(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 static bool is_hex_token(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (strchr("0123456789abcdefABCDEF", s.ptr[i]) == NULL) {
+		if (!is_hex_digit(s.ptr[i]) &&
+			!(s.ptr[i] >= 'A' && s.ptr[i] <= 'F')) {
 			return false;
 		}
 	}
@@ -321,8 +327,7 @@ static bool is_uuid(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		bool is_hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-		const char *allowed = is_hyphen ? "-" : "0123456789abcdef";
-		if (strchr(allowed, s.ptr[i]) == NULL) {
+		if (is_hyphen ? s.ptr[i] != '-' : !is_hex_digit(s.ptr[i])) {
 			return false;
 		}
 	}

@@ -5,7 +5,6 @@
  * nobody follows.
  */
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -63,19 +62,33 @@ static int read_count(
 	return 0;
 }
 
-/* A share from 0 to 1, in any way that JSON spells it. */
+/* A share from 0 to 1, as in "0.25". */
 static int read_ratio(double *out, const struct json *v, struct err *err)
 {
 	struct buf text;
-	double ratio = -1.0;
+	double ratio = 0.0;
+	double unit = 0.0; /* of the next digit; 0: before the point */
+	bool is_good = json_type(v) == JSON_NUMBER;
 
 	buf_init(&text, REASON_MAX_BYTES);
-	if (json_type(v) == JSON_NUMBER) {
+	if (is_good) {
 		json_write(&text, v);
-		ratio = strtod(buf_string(&text), NULL);
+	}
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+		if (c == '.') {
+			unit = 0.1;
+		} else if (c < '0' || c > '9') {
+			is_good = false;
+		} else if (unit > 0.0) {
+			ratio += (c - '0') * unit;
+			unit /= 10.0;
+		} else {
+			ratio = ratio * 10.0 + (c - '0');
+		}
 	}
 	buf_release(&text);
-	if (!(ratio >= 0.0 && ratio <= 1.0)) {
+	if (!is_good || ratio > 1.0) {
 		return err_usage(err, 0, "'ratio' is not a number from 0 to 1");
 	}
 	*out = ratio;

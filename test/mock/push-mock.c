@@ -31,7 +31,7 @@ struct app {
 	const char *credentials_file;
 	const char *address;
 	int64_t ports[VENDOR_COUNT]; /* 0: the system chooses */
-	int64_t shared_port;         /* 0: none */
+	int64_t shared_port;         /* -1: none */
 	const char *ports_file;
 	int64_t ready_fd;
 	const char *control_file;
@@ -51,6 +51,7 @@ struct app {
 
 static struct app app = {
 	.address = "127.0.0.1",
+	.shared_port = -1,
 	.ready_fd = -1,
 	.token_life_s = 3600,
 	.mock = {
@@ -69,7 +70,7 @@ static const struct opt opts[] = {
 	OPT_INT("apns-port", "port", &app.ports[VENDOR_APNS], 0, PORT_MAX, NULL, "port for APNs; 0, the default, takes a free one"),
 	OPT_INT("fcm-port", "port", &app.ports[VENDOR_FCM], 0, PORT_MAX, NULL, "port for FCM"),
 	OPT_INT("oauth-port", "port", &app.ports[VENDOR_OAUTH], 0, PORT_MAX, NULL, "port for the token endpoint"),
-	OPT_INT("port", "port", &app.shared_port, 0, PORT_MAX, NULL, "one more port for all of them, told apart by server name"),
+	OPT_INT("port", "port", &app.shared_port, 0, PORT_MAX, NULL, "one more port, for all of them, told apart by server name; 0 takes a free one"),
 	OPT_TEXT("ports-file", "file", &app.ports_file, NULL, "where to write the ports, as JSON"),
 	OPT_INT("ready-fd", "n", &app.ready_fd, 0, INT32_MAX, NULL, "descriptor that gets a newline when all ports are open"),
 	OPT_TEXT("control", "file", &app.control_file, NULL, "faults to show, JSON; read again on HUP"),
@@ -181,7 +182,7 @@ static int listen_all(struct app *a, struct err *err)
 			return -1;
 		}
 	}
-	if (a->shared_port != 0) {
+	if (a->shared_port >= 0) {
 		return listen_on(a, VENDOR_COUNT, a->shared_port, err);
 	}
 	return 0;

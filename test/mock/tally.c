@@ -61,16 +61,25 @@ struct tally {
 	struct buf lines;
 };
 
+static uint64_t mix(uint64_t h, const char *ptr, size_t bytes)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, ptr, bytes);
+	h = (h ^ word) * 0xd6e8feb86659fd93u;
+	return h ^ h >> 32;
+}
+
 static uint64_t hash_of(struct span t)
 {
 	uint64_t h = 0x9e3779b97f4a7c15u ^ t.len;
+	size_t i = 0;
 
-	for (size_t i = 0; i < t.len; i += 8) {
-		uint64_t word = 0;
-		size_t left = t.len - i;
-		memcpy(&word, t.ptr + i, left < 8 ? left : 8);
-		h = (h ^ word) * 0xd6e8feb86659fd93u;
-		h ^= h >> 32;
+	for (; i + sizeof(h) <= t.len; i += sizeof(h)) {
+		h = mix(h, t.ptr + i, sizeof(h));
+	}
+	if (i < t.len) {
+		h = mix(h, t.ptr + i, t.len - i);
 	}
 	h *= 0xa0761d6478bd642fu;
 	h ^= h >> 29;
