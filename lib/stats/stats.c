@@ -11,11 +11,15 @@
  * overflows. */
 #define SANE_US (1LL << 53)
 
+/* Makes many records of one task, each with the stamps up to there. */
+#define FAN_OUT_NODE "lookup"
+
 /* What is gathered on the way along one trace. */
 struct walk {
 	int64_t previous_us; /* the `out' of the node before */
 	int64_t end_us;      /* the last `out', or the vendor's */
 	size_t place;        /* of the node before, plus 1 */
+	bool is_copy; /* these stamps are the task's, and part 0 counts them */
 	bool has_answer;
 	struct record_stamp vendor; /* node absent: none was met */
 };
@@ -99,10 +103,15 @@ static struct stats_node *node_of(
 static void take_stamp(struct stats *s, const struct record *r,
 	const struct record_stamp *stamp, struct walk *w)
 {
-	struct stats_node *node = node_of(s, stamp->node, w);
+	struct stats_node *node;
 	struct stats_cell *cell;
 	int64_t total;
 
+	if (w->is_copy) {
+		w->previous_us = stamp->out_us;
+		return;
+	}
+	node = node_of(s, stamp->node, w);
 	if (node == NULL || !is_sane(stamp->in_us) || !is_sane(stamp->out_us)) {
 		s->untimed++;
 		return;
@@ -282,6 +291,7 @@ void stats_take(struct stats *s, const struct record *r)
 	struct walk w = { 0 };
 	int64_t begin_us = 0;
 	size_t stamps = 0;
+	bool is_copy;
 
 	if (r->outcome != OUTCOME_UNDECIDED && !r->was_decided) {
 		s->unreadable++;
@@ -297,7 +307,10 @@ void stats_take(struct stats *s, const struct record *r)
 		s->untimed++;
 		return;
 	}
+	is_copy = r->part_n > 0 && record_passed(r, FAN_OUT_NODE);
+	w.is_copy = is_copy;
 	while (record_stamp_next(&it, &stamp)) {
+		w.is_copy = w.is_copy && !span_is(stamp.node, FAN_OUT_NODE);
 		take_stamp(s, r, &stamp, &w);
 		look_for_vendor(&w, &stamp);
 		stamps++;
@@ -307,8 +320,10 @@ void stats_take(struct stats *s, const struct record *r)
 	}
 	if (r->created_unix_ms > 0 && r->created_unix_ms <= SANE_US / 1000) {
 		begin_us = r->created_unix_ms * 1000 - r->t0_unix_us;
-		hist_add(&s->queue_wait[r->priority][r->kind],
-			clamp(s, -begin_us));
+		if (!is_copy) {
+			hist_add(&s->queue_wait[r->priority][r->kind],
+				clamp(s, -begin_us));
+		}
 	}
 	if (stamps > 0) {
 		hist_add(&s->end_to_end[r->priority][r->kind][r->outcome],

@@ -26,9 +26,12 @@ def stamps:
 
 def read:
 	fromjson? | objects | . as $task | stamps as $stamps
+	# Of a task that was fanned out, part 0 counts what came before.
+	| (if (.part.n // 0) > 0 then $stamps | map(.node) | index("lookup") else null end) as $copies
 	| ($stamps | map(select(.facts | has("answer") or has("status"))) | last) as $answer
 	| {
-		app, created_ms, t0: .trace.t0_us, stamps: $stamps, answer: $answer,
+		app, created_ms, t0: .trace.t0_us, stamps: $stamps, passes: $stamps[($copies // 0):],
+		is_copy: ($copies != null), answer: $answer,
 		outcome: (.trace.outcome // "undecided"), reason: (.trace.reason // ""),
 		priority: (.priority // "normal"),
 		kind: (.kind // (if [has("users", "devices", "topic", "condition", "channel")] | any
@@ -68,12 +71,12 @@ def counted(key): group_by(key) | map({ (.[0] | key): length }) | add // {};
 $said[0] as $said
 | [inputs] as $lines
 | [$lines[] | read] as $records
-| [$records[] | . as $r | .stamps[] | {
+| [$records[] | . as $r | .passes[] | {
 	node, priority: $r.priority, kind: $r.kind,
 	wait: (.in - .previous), service: (.out - .in), total: (.out - .previous),
 	enter: ($r.t0 + .previous), leave: ($r.t0 + .previous + ((.out - .previous) | clamp))
 }] as $passes
-| [$records[] | select(.created_ms) | { priority, kind, us: (.t0 - .created_ms * 1000) }] as $queue
+| [$records[] | select(.created_ms and (.is_copy | not)) | { priority, kind, us: (.t0 - .created_ms * 1000) }] as $queue
 | [$records[] | select(.stamps != []) | {
 	priority, kind, outcome, us: (.end - (if .created_ms then .created_ms * 1000 - .t0 else 0 end))
 }] as $ends

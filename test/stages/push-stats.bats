@@ -32,6 +32,7 @@ many() { # COUNT
 			if (rand() < 0.5) head = head sprintf(",\"priority\":\"%s\"", pick("high normal low"))
 			if (rand() < 0.3) head = head ",\"kind\":\"batch\""
 			else if (rand() < 0.2) head = head ",\"topic\":\"all\""
+			if (rand() < 0.3) head = head sprintf(",\"part\":{\"n\":%d,\"of\":4}", int(rand() * 4))
 			if (rand() < 0.8) head = head sprintf(",\"created_ms\":%d%03d", \
 				t0 - int(rand() * 5), int(rand() * 1000))
 			t = stamp("pop", "{\"q\":\"push\",\"uid\":\"u" n "\",\"receipt\":\"w1:" n "\",\"attempt\":1}", 1, 50)

@@ -160,6 +160,35 @@ static void the_node_that_answered_is_the_vendor(void)
 	end();
 }
 
+static void what_parts_of_a_task_have_in_common_counts_once(void)
+{
+	const struct stats_cell *cell;
+
+	begin();
+	for (int i = 2; i >= 0; i--) {
+		char members[80];
+
+		CHECK(fmt_into(members, sizeof(members),
+			      ",\"created_ms\":1763626999000,\"part\":{\"n\":%d,"
+			      "\"of\":3}",
+			      i) == 0);
+		take_trace(members,
+			",\"pop\":[0,5],\"auth\":[9,20],\"lookup\":[30,50],"
+			"\"ack\":[60,70]" ACCEPTED);
+	}
+	CHECK(stats->records == 3);
+	cell = &node("auth")->cells[PRIORITY_NORMAL][KIND_SINGLE];
+	CHECK(cell->total.count == 1 && cell->total.sum_us == 15);
+	cell = &node("lookup")->cells[PRIORITY_NORMAL][KIND_SINGLE];
+	CHECK(cell->total.count == 3 && cell->total.sum_us == 90);
+	CHECK(stats->queue_wait[PRIORITY_NORMAL][KIND_SINGLE].count == 1);
+	CHECK(stats->end_to_end[PRIORITY_NORMAL][KIND_SINGLE][OUTCOME_ACCEPTED]
+			.count == 3);
+	CHECK(strcmp(stats->nodes[0].name.text, "pop") == 0);
+	CHECK(strcmp(stats->nodes[2].name.text, "lookup") == 0);
+	end();
+}
+
 static void lines_that_are_no_records_are_counted_apart(void)
 {
 	begin();
@@ -349,6 +378,7 @@ int main(int argc, char **argv)
 		TEST(nodes_are_in_the_chains_order_whatever_came_first),
 		TEST(a_vendor_is_judged_by_what_it_can_help),
 		TEST(the_node_that_answered_is_the_vendor),
+		TEST(what_parts_of_a_task_have_in_common_counts_once),
 		TEST(lines_that_are_no_records_are_counted_apart),
 		TEST(absurd_times_do_no_harm),
 		TEST(labels_are_bounded),
