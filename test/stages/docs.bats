@@ -197,3 +197,29 @@ sections_in_order() {
 	echo "not in push-record(5):$missing"
 	[ -z "$missing" ]
 }
+
+@test "push.conf(5) has every member of the table, with its type" {
+	awk -F '"' '/^static const struct conf_row table/ { on = 1 } /^};/ { on = 0 }
+		on && /^\t\{ "/ && $2 != "" { print $2 }' "$ROOT/lib/record/conf.c" | sort >table
+	[ "$(wc -l <table)" -gt 50 ]
+	sed -n 's/^\.It Li //p' "$ROOT/man/push.conf.5" | sort >page
+	diff table page
+}
+
+# The example is everything between the literal block's ends.
+@test "the example of push.conf(5) is a configuration" {
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$ROOT/man/push.conf.5" |
+		sed -n '/^\.Bd/,/^\.Ed/p' | sed '1d;$d; s/\\(dq/"/g' >push.conf
+	stage '{"id":"a","campaign":"spring-sale"}' push-risk -c push.conf
+	[ "$status" -eq 0 ]
+	has '.[0].trace.reason == "campaign-stopped"'
+}
+
+@test "the first pipeline of README says what README says" {
+	sed -n '/^## A first pipeline/,/^Nothing is swallowed/p' "$ROOT/README.md" >part
+	awk '/^```/ { block++; next } block == 1' part | sed 's,bin/,,; /^make$/d' >pipeline
+	awk '/^```/ { block++; next } block == 3' part >wanted
+	[ -s pipeline ] && [ -s wanted ]
+	bash pipeline >got
+	diff wanted got
+}
