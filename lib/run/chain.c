@@ -42,6 +42,7 @@ struct chain {
 	int64_t watch_backoff_ms;
 	struct loop_timer watch_timer;
 	struct loop_timer limit;
+	struct loop_timer grace; /* set while it is open why one ended */
 	bool is_ready;
 	bool is_ending;
 	bool is_stopped;   /* by chain_stop() */
@@ -232,6 +233,7 @@ void chain_free(struct chain *c)
 	}
 	loop_timer_stop(c->loop, &c->watch_timer);
 	loop_timer_stop(c->loop, &c->limit);
+	loop_timer_stop(c->loop, &c->grace);
 	close_fd(&c->watch_in);
 	mem_free(c);
 }
@@ -327,6 +329,7 @@ static void end(struct chain *c)
 	}
 	c->is_ending = true;
 	loop_timer_stop(c->loop, &c->watch_timer);
+	loop_timer_stop(c->loop, &c->grace);
 	tell(&c->processes[0], SIGTERM);
 	loop_timer_set(c->loop, &c->limit, c->drain_ms * 1000, on_limit, c);
 }
@@ -359,6 +362,11 @@ static void on_watch_due(void *self)
 	struct chain *c = self;
 	struct err err = { 0 };
 
+	if (loop_timer_is_set(&c->grace)) { /* perhaps all is about to end */
+		loop_timer_set(c->loop, &c->watch_timer,
+			CHAIN_BACKOFF_FIRST_MS * 1000LL, on_watch_due, c);
+		return;
+	}
 	if (spawn(c, c->plan->count - 1, c->watch_in, -1, &err) != 0) {
 		log_error("%s", err.text);
 		loop_timer_set(c->loop, &c->watch_timer,
@@ -408,6 +416,15 @@ static bool log_end(const struct process *p, int status, bool is_ending)
 	return true;
 }
 
+static void on_grace(void *self)
+{
+	struct chain *c = self;
+
+	log_error("a program ended although its input had not");
+	c->has_failed = true;
+	end(c);
+}
+
 static void on_exit_of(struct chain *c, struct process *p, int status)
 {
 	bool is_well = log_end(p, status, c->is_ending);
@@ -422,14 +439,19 @@ static void on_exit_of(struct chain *c, struct process *p, int status)
 		}
 		return; /* its end is no failure of the chain's */
 	}
-	if (p == &c->processes[0] && is_well && !c->is_ending) {
+	if (c->is_ending || !is_well) {
+		c->has_failed = c->has_failed || !is_well;
+		end(c);
+	} else if (p == &c->processes[0]) {
 		c->is_ending = true; /* end-of-file flows down by itself */
 		c->has_finished = true;
 		loop_timer_stop(c->loop, &c->watch_timer);
-		return;
+		loop_timer_stop(c->loop, &c->grace);
+	} else if (!loop_timer_is_set(&c->grace)) {
+		/* The first one may have closed its output, but not ended. */
+		loop_timer_set(c->loop, &c->grace, CHAIN_GRACE_MS * 1000LL,
+			on_grace, c);
 	}
-	c->has_failed = c->has_failed || !is_well || !c->is_ending;
-	end(c);
 }
 
 static enum chain_verdict verdict_of(const struct chain *c)

@@ -22,7 +22,8 @@
 
 enum {
 	CHAIN_PIPE_BYTES = 256 * 1024,
-	CHAIN_KILL_MS = 5000, /* from the last TERM to KILL */
+	CHAIN_KILL_MS = 5000,  /* from the last TERM to KILL */
+	CHAIN_GRACE_MS = 1000, /* for the first one to end after others have */
 	CHAIN_BACKOFF_FIRST_MS = 100,
 	CHAIN_BACKOFF_MOST_MS = 10 * 1000,
 	CHAIN_HEALTHY_MS = 60 * 1000, /* then the backoff begins anew */

@@ -145,6 +145,26 @@ is_contiguous() { # FILE LAST
 	is_contiguous kept 3
 }
 
+@test "a source that takes its time to end after its output has ended is no failure" {
+	program push-once <<<'syswrite(STDOUT, "{}\n"); close(STDOUT); POSIX::close(1); select(undef, undef, undef, 0.5)'
+	chain ./push-once ./push-copy '{"program":"push-stats","args":["--report","--format","json"]}'
+	stage '' push-run -c push.conf
+	[ "$status" -eq 0 ]
+	has 'length == 1 and .[0].records == 1'
+	[ "$(wc -l <pids.push-copy)" -eq 1 ]
+}
+
+@test "a filter that ends before its input does is a failure" {
+	program push-lazy <<<'sysread(STDIN, $_, 1)'
+	chain ./push-count ./push-lazy ./push-keep
+	start_unready run push-run -c push.conf
+	wait_until 20 has_lives push-lazy 2
+	stop run
+	[ "$status" -eq 0 ]
+	logged 'push-lazy'
+	logged 'ended with status 0'
+}
+
 @test "a failure while the chain finishes makes the status 111" {
 	program push-once <<<'print "{}\n";'
 	program push-late <<<'1 while <STDIN>; exit 3;'
