@@ -641,6 +641,7 @@ struct vendor apns_vendor(struct apns *a)
 		.id = VENDOR_APNS,
 		.hosts = " api.push.apple.com api.sandbox.push.apple.com ",
 		.self = a,
+		.stream_limit = 1000, /* seen in the field */
 		.has_probation = true,
 		.target = target,
 		.judge = judge,

@@ -13,7 +13,6 @@ static const char *const FIELD_NAMES[FIELD_COUNT] = {
 	[FIELD_PATH] = ":path",
 	[FIELD_AUTHORIZATION] = "authorization",
 	[FIELD_CONTENT_TYPE] = "content-type",
-	[FIELD_CONTENT_ENCODING] = "content-encoding",
 	[FIELD_APNS_ID] = "apns-id",
 	[FIELD_APNS_TOPIC] = "apns-topic",
 	[FIELD_APNS_PUSH_TYPE] = "apns-push-type",

@@ -33,7 +33,6 @@ enum field {
 	FIELD_PATH,
 	FIELD_AUTHORIZATION,
 	FIELD_CONTENT_TYPE,
-	FIELD_CONTENT_ENCODING,
 	FIELD_APNS_ID,
 	FIELD_APNS_TOPIC,
 	FIELD_APNS_PUSH_TYPE,
@@ -105,6 +104,9 @@ struct vendor {
 	enum vendor_id id;
 	const char *hosts; /* its real names, each between spaces */
 	void *self;
+
+	/* Concurrent streams of a connection. */
+	uint32_t stream_limit;
 
 	/* A new connection may have one stream until it is trusted. */
 	bool has_probation;

@@ -669,6 +669,7 @@ struct vendor fcm_vendor(struct fcm *f)
 		.id = VENDOR_FCM,
 		.hosts = " fcm.googleapis.com ",
 		.self = f,
+		.stream_limit = 100, /* firebase/firebase-admin-node#2943 */
 		.judge = judge,
 		.format = format,
 	};

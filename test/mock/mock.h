@@ -36,7 +36,7 @@ struct mock {
 	struct exchange *spare;
 	uint64_t connection_count; /* opened so far */
 	bool is_record_each;       /* one TLS record for each answer */
-	int64_t stream_limit;      /* of a trusted connection */
+	int64_t stream_limit;      /* 0: as the vendor does */
 	int64_t first_streams;     /* before the first valid credential */
 	size_t window_bytes;       /* HTTP/2 window of a connection */
 };

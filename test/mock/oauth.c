@@ -353,6 +353,7 @@ struct vendor oauth_vendor(struct oauth *o)
 		.id = VENDOR_OAUTH,
 		.hosts = " oauth2.googleapis.com ",
 		.self = o,
+		.stream_limit = 100,
 		.judge = judge,
 		.format = format,
 	};

@@ -55,7 +55,6 @@ static struct app app = {
 	.ready_fd = -1,
 	.token_life_s = 3600,
 	.mock = {
-		.stream_limit = 1000,
 		.first_streams = 1,
 		.window_bytes = (size_t)1024 * 1024,
 	},
@@ -78,7 +77,7 @@ static const struct opt opts[] = {
 	OPT_FLAG("received-body", &app.with_body, "put the body of requests into these lines"),
 	OPT_TEXT("summary", "file", &app.summary_file, NULL, "where to write the counts at the end, on USR1 and after HUP, JSON"),
 	OPT_INT("token-life", "seconds", &app.token_life_s, 1, 86400, NULL, "life of an access token, 3600 by default"),
-	OPT_INT("stream-limit", "n", &app.mock.stream_limit, 1, STREAMS_MAX, NULL, "concurrent streams of a connection, 1000 by default"),
+	OPT_INT("stream-limit", "n", &app.mock.stream_limit, 0, STREAMS_MAX, NULL, "concurrent streams of a connection; 0, the default: as the vendor does"),
 	OPT_INT("first-streams", "n", &app.mock.first_streams, 1, STREAMS_MAX, NULL, "the same for APNs until a valid token was seen, 1 by default"),
 	OPT_BYTES("window", "bytes", &app.mock.window_bytes, NULL, "HTTP/2 window of a connection, 1M by default"),
 	OPT_FLAG("record-each", &app.mock.is_record_each, "send each answer in a TLS record of its own"),

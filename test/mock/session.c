@@ -238,16 +238,21 @@ static nghttp2_session_callbacks *callbacks_new(void)
 	return cb;
 }
 
+/* The control file comes before the option, that before the vendor's custom. */
 static uint32_t limit_now(const struct connection *c)
 {
 	const struct mock *m = c->mock;
+	const struct vendor *v = &m->vendors[c->vendor];
 	uint64_t ordered = m->control.of[c->vendor].stream_limit;
-	uint32_t full =
-		(uint32_t)(ordered > 0 ? ordered : (uint64_t)m->stream_limit);
 	uint32_t first = (uint32_t)m->first_streams;
+	uint32_t full = v->stream_limit;
 
-	if (m->vendors[c->vendor].has_probation && !c->peer.is_trusted &&
-		first < full) {
+	if (ordered > 0) {
+		full = ordered < INT32_MAX ? (uint32_t)ordered : INT32_MAX;
+	} else if (m->stream_limit > 0) {
+		full = (uint32_t)m->stream_limit;
+	}
+	if (v->has_probation && !c->peer.is_trusted && first < full) {
 		return first;
 	}
 	return full;

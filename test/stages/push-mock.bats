@@ -820,6 +820,12 @@ expired() {
 	run ! curl -s --http1.1 --cacert "$MOCK_KEYS/ca.pem" "https://localhost:$MOCK_APNS_PORT/"
 }
 
+@test "FCM allows 100 streams, as the real one" {
+	printf '{}' >data
+	nghttp -nv --no-dep -d data "https://127.0.0.1:$MOCK_FCM_PORT/" >frames 2>&1
+	grep -A 3 'recv SETTINGS' frames | grep -q 'SETTINGS_MAX_CONCURRENT_STREAMS(0x03):100\]'
+}
+
 @test "many connections and streams, each answer in a record of its own" {
 	mock_up --record-each --first-streams 100 --stream-limit 100 --window 65535
 	printf '{"aps":{}}' >data
