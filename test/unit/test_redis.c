@@ -4,89 +4,24 @@
  */
 #include "net/redis.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
+#include "redis_server.h"
 
-#include "base/buf.h"
-#include "base/clock.h"
-#include "test.h"
-
-static char folder[64];
-static char url[128];
-static pid_t server;
-
-static void wait_ms(int ms)
-{
-	(void)poll(NULL, 0, ms);
-}
-
-static void server_start(void)
-{
-	char socket_path[96];
-
-	CHECK(fmt_into(socket_path, sizeof(socket_path), "%s/s", folder) == 0);
-	(void)unlink(socket_path);
-	server = fork();
-	CHECK(server >= 0);
-	if (server == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		(void)dup2(null, STDOUT_FILENO);
-		(void)dup2(null, STDERR_FILENO);
-		(void)execlp("redis-server", "redis-server", "--port", "0",
-			"--unixsocket", socket_path, "--save", "", "--dir",
-			folder, "--enable-debug-command", "yes", (char *)NULL);
-		_exit(127);
-	}
-	for (int left_ms = 20000; left_ms > 0; left_ms -= 10) {
-		struct redis *r = NULL;
-		struct err err = { 0 };
-
-		if (redis_open(&r, url, &err) == 0) {
-			redis_close(r);
-			return;
-		}
-		wait_ms(10);
-	}
-	CHECK(0);
-}
-
-static void server_stop(void)
-{
-	(void)kill(server, SIGKILL);
-	(void)waitpid(server, NULL, 0);
-}
-
-static void at_end(void)
-{
-	char command[96];
-
-	server_stop();
-	CHECK(fmt_into(command, sizeof(command), "%s/s", folder) == 0);
-	(void)unlink(command);
-	(void)rmdir(folder);
-}
+static struct server server;
 
 static struct redis *begin(void)
 {
 	struct redis *r = NULL;
 	struct err err = { 0 };
 
-	CHECK(fmt_into(folder, sizeof(folder), "/tmp/test_redis.XXXXXX") == 0);
-	CHECK(mkdtemp(folder) != NULL);
-	CHECK(fmt_into(url, sizeof(url), "unix://%s/s", folder) == 0);
-	server_start();
-	CHECK(redis_open(&r, url, &err) == 0);
+	server_begin(&server);
+	CHECK(redis_open(&r, server.url, &err) == 0);
 	return r;
 }
 
 static void end(struct redis *r)
 {
 	redis_close(r);
-	at_end();
+	server_end(&server);
 }
 
 static void append(struct redis *r, const char *a, const char *b, const char *c)
@@ -240,7 +175,7 @@ static void lost_server_fails_what_is_due_and_is_found_again(void)
 
 	append(r, "ECHO", "a", NULL);
 	(void)reply_of(r);
-	server_stop();
+	server_stop(&server);
 	append(r, "ECHO", "b", NULL);
 	append(r, "ECHO", "c", NULL);
 	CHECK(redis_reply(r, &reply, &err) == -1);
@@ -249,14 +184,14 @@ static void lost_server_fails_what_is_due_and_is_found_again(void)
 	CHECK(redis_due(r) == 0);
 	CHECK(redis_reply(r, &reply, &err) == -1);
 
-	server_start();
+	server_start(&server);
 	for (;;) {
 		append(r, "ECHO", "d", NULL);
 		if (redis_reply(r, &reply, &err) == 0) {
 			break;
 		}
 		CHECK(++tries < 100);
-		wait_ms((int)redis_pause_ms(r) + 1);
+		server_wait_ms((int)redis_pause_ms(r) + 1);
 	}
 	CHECK(span_is(redis_text(reply), "d"));
 	end(r);
@@ -268,8 +203,8 @@ static void restart_between_two_commands_goes_unnoticed(void)
 
 	append(r, "ECHO", "a", NULL);
 	(void)reply_of(r);
-	server_stop();
-	server_start();
+	server_stop(&server);
+	server_start(&server);
 	append(r, "ECHO", "b", NULL);
 	CHECK(span_is(redis_text(reply_of(r)), "b"));
 	end(r);
@@ -282,9 +217,9 @@ static void absent_server_is_not_asked_all_the_time(void)
 	struct err err = { 0 };
 
 	redis_drop(r);
-	server_stop();
+	server_stop(&server);
 	for (int i = 0; i < 4; i++) {
-		wait_ms((int)redis_pause_ms(r));
+		server_wait_ms((int)redis_pause_ms(r));
 		append(r, "PING", NULL, NULL);
 		CHECK(redis_reply(r, &reply, &err) == -1);
 	}
@@ -301,7 +236,7 @@ static void blocking_command_is_awaited_by_descriptor(void)
 	struct err err = { 0 };
 	struct pollfd fd = { .events = POLLIN };
 
-	CHECK(redis_open(&other, url, &err) == 0);
+	CHECK(redis_open(&other, server.url, &err) == 0);
 	append(r, "BLPOP", "list", "0");
 	CHECK(redis_send(r, &err) == 0);
 	CHECK(redis_poll(r, &reply, &err) == 0);
@@ -316,7 +251,7 @@ static void blocking_command_is_awaited_by_descriptor(void)
 
 	append(r, "BLPOP", "list", "0");
 	CHECK(redis_send(r, &err) == 0);
-	server_stop();
+	server_stop(&server);
 	CHECK(poll(&fd, 1, 10000) == 1);
 	CHECK(redis_poll(r, &reply, &err) == -1);
 	CHECK(redis_fd(r) == -1);
@@ -337,16 +272,16 @@ static void credentials_are_shown_and_refusals_need_a_person(void)
 		(struct span[]){ span_of("CONFIG"), span_of("SET"),
 			span_of("requirepass"), span_of("s3cret") });
 	(void)reply_of(r);
-	CHECK(redis_open(&other, url, &err) == -1);
+	CHECK(redis_open(&other, server.url, &err) == -1);
 	CHECK(err.is_usage);
 	CHECK(strstr(err.text, "wants a password") != NULL);
 
-	CHECK(fmt_into(path, sizeof(path), "%s/pw", folder) == 0);
+	CHECK(fmt_into(path, sizeof(path), "%s/pw", server.folder) == 0);
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	CHECK(write(fd, "s3cret\n", 7) == 7);
 	CHECK(close(fd) == 0);
-	CHECK(fmt_into(with, sizeof(with), "%s?db=3&password_file=%s", url,
-		      path) == 0);
+	CHECK(fmt_into(with, sizeof(with), "%s?db=3&password_file=%s",
+		      server.url, path) == 0);
 	CHECK(redis_open(&other, with, &err) == 0);
 	append(other, "SET", "k", "in-3");
 	(void)reply_of(other);
