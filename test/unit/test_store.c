@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -585,6 +586,30 @@ static void scripts_are_loaded_again_when_redis_forgot_them(void)
 	store_close(s);
 }
 
+/* Giving back must not shorten the life of what others took. */
+static void giving_back_leaves_the_window_its_life(void)
+{
+	struct store *s = open_store(redis_url);
+	struct digest key = key_of("k");
+	char name[7 + DIGEST_BYTES] = "push:f:";
+	const struct redis_reply *reply;
+	struct redis *r = NULL;
+	struct err err = { 0 };
+
+	CHECK(say(s, STORE_FATIGUE_TAKE, "k", "a") == STORE_FREE);
+	CHECK(say(s, STORE_FATIGUE_TAKE, "k", "b") == STORE_FREE);
+	CHECK(say(s, STORE_FATIGUE_RELEASE, "k", "a") == STORE_OK);
+	CHECK(say(s, STORE_FATIGUE_KEEP, "k", "b") == STORE_OK);
+	memcpy(name + 7, key.bytes, DIGEST_BYTES);
+	CHECK(redis_open(&r, redis_url, &err) == 0);
+	CHECK(redis_command(r, &reply, 2,
+		      (struct span[]){ span_of("TTL"), { name, sizeof(name) } },
+		      &err) == 0);
+	CHECK(redis_int(reply) > 3500 && redis_int(reply) <= 3600);
+	redis_close(r);
+	store_close(s);
+}
+
 static off_t file_bytes(const char *name)
 {
 	char path[128];
@@ -739,13 +764,21 @@ static void memory_holds_only_what_is_alive(void)
 	struct store *s = open_store("memory:");
 	int64_t now_unix_ms = clock_unix_ms();
 	struct store_ask ask = ask_of(STORE_DEDUPE_RESERVE, "first", "a");
+	struct rusage before;
+	struct rusage after;
 
+	CHECK(getrusage(RUSAGE_SELF, &before) == 0);
 	/* One that lives long stays findable among all that come and go. */
 	ask.window_ms = 100000 * (int64_t)HOUR_MS;
 	CHECK(answer_of(s, ask) == STORE_FREE);
 	fill(s, 200000, &now_unix_ms, 20 * MINUTE_MS);
 	ask.now_unix_ms = now_unix_ms;
 	CHECK(answer_of(s, ask) == STORE_MINE);
+	CHECK(getrusage(RUSAGE_SELF, &after) == 0);
+	printf("%ld KiB more\n", after.ru_maxrss - before.ru_maxrss);
+#ifndef TEST_HAS_LSAN /* which keeps what was freed */
+	CHECK(after.ru_maxrss - before.ru_maxrss < 8 * 1024);
+#endif
 	store_close(s);
 }
 
@@ -814,6 +847,7 @@ int main(int argc, char **argv)
 		TEST(wrong_urls_are_for_a_person),
 		TEST(an_absent_server_is_temporary),
 		TEST(scripts_are_loaded_again_when_redis_forgot_them),
+		TEST(giving_back_leaves_the_window_its_life),
 		TEST(a_full_file_grows),
 		TEST(growth_by_another_process_is_noticed),
 		TEST(what_ran_out_makes_room),
