@@ -104,13 +104,6 @@ static int app_remove(struct app *a, struct err *err)
 	struct device d = described(a);
 	size_t removed = 0;
 
-	if (d.token.ptr == NULL && d.user.ptr == NULL) {
-		return err_usage(err, 0, "remove wants --user or --token");
-	}
-	if (d.token.ptr != NULL && d.platform == PLATFORM_NONE) {
-		return err_usage(err, 0,
-			"remove --token wants --platform ios or android");
-	}
 	if (devices_remove(a->devices, &d, &removed, err) != 0) {
 		return -1;
 	}
@@ -130,10 +123,7 @@ static int app_list(struct app *a, struct err *err)
 	struct devices_query q = { .app = span_of(a->app_name),
 		.user = span_of(a->user) };
 
-	return a->user == NULL
-		       ? err_usage(err, 0,
-				 "list wants --user; export shows all devices")
-		       : devices_each_of(a->devices, &q, print_line, NULL, err);
+	return devices_each_of(a->devices, &q, print_line, NULL, err);
 }
 
 static int app_export(struct app *a, struct err *err)
@@ -204,33 +194,22 @@ static int app_run(struct app *a, const char *name, struct err *err)
 	return commands[i].run(a, err);
 }
 
-/* Options may stand before the command and behind it. */
-static int app_main(struct app *a, int argc, char **argv, struct err *err)
+static int app_main(struct app *a, char **argv, struct err *err)
 {
 	struct conf *conf = NULL;
-	int at = opt_parse(&program, argc, argv, err);
-	int more = at < 0 || at == argc
-			   ? 0
-			   : opt_parse(&program, argc - at, argv + at, err);
+	const char *command;
 	char *url;
 	int result;
 
-	if (at < 0 || more < 0) {
-		return -1;
-	}
-	if (at == argc || argc - at - more > 1) {
-		return err_usage(err, 0, "expected one command; see %s --help",
-			program.name);
-	}
-	a->file = argv[at + more]; /* NULL at the end */
-	if (conf_load(&conf, a->config, err) != 0) {
+	if (opt_parse_command(&program, argv, &command, &a->file, err) != 0 ||
+		conf_load(&conf, a->config, err) != 0) {
 		return -1;
 	}
 	url = a->store_url != NULL ? mem_text(a->store_url)
 				   : store_url_take(conf, "lookup.store");
 	result = devices_open(&a->devices, url, err);
 	if (result == 0) {
-		result = app_run(a, argv[at], err);
+		result = app_run(a, command, err);
 		devices_close(a->devices);
 	}
 	mem_free(url);
@@ -243,9 +222,10 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	int result;
 
+	(void)argc;
 	log_open(program.name, NULL, LOG_TEXT, LOG_INFO);
 	app.config = getenv("PUSH_CONFIG");
-	result = app_main(&app, argc, argv, &err);
+	result = app_main(&app, argv, &err);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fatal(EXIT_TEMP, "cannot write: %s", strerror(errno));
 	}

@@ -227,6 +227,42 @@ int opt_parse(
 	return at;
 }
 
+static int count_of(char **argv)
+{
+	int count = 0;
+
+	while (argv[count] != NULL) {
+		count++;
+	}
+	return count;
+}
+
+int opt_parse_command(const struct opt_program *p, char **argv,
+	const char **command, const char **operand, struct err *err)
+{
+	int at = opt_parse(p, count_of(argv), argv, err);
+
+	if (at < 0) {
+		return -1;
+	}
+	*command = argv[at];
+	if (*command == NULL) {
+		return err_usage(
+			err, 0, "no command given; see %s --help", p->name);
+	}
+	argv += at;
+	at = opt_parse(p, count_of(argv), argv, err);
+	if (at < 0) {
+		return -1;
+	}
+	*operand = argv[at];
+	if (*operand != NULL && argv[at + 1] != NULL) {
+		return err_usage(
+			err, 0, "unexpected argument '%s'", argv[at + 1]);
+	}
+	return 0;
+}
+
 /* --- push.conf ------------------------------------------------------------- */
 
 static int set_from(const struct opt *o, const struct json *v, struct err *err)

@@ -86,6 +86,14 @@ struct opt_program {
 int opt_parse(const struct opt_program *p, int argc, char **argv,
 	struct err *err) MUST_CHECK;
 
+/*
+ * The same for a program whose first operand is a command: options may stand
+ * before and behind it.  Sets *command, and *operand, NULL when there is none; more
+ * operands, or no command, are a usage failure.
+ */
+int opt_parse_command(const struct opt_program *p, char **argv,
+	const char **command, const char **operand, struct err *err) MUST_CHECK;
+
 /* Gives rows that the command line left alone what push.conf says.  Texts
  * are borrowed from `conf' until the process ends (the conf must live on). */
 int opt_from_conf(const struct opt_program *p, const struct conf *conf,

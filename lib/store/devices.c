@@ -234,7 +234,11 @@ int devices_remove(struct devices *d, const struct device *which,
 	size_t *removed, struct err *err)
 {
 	if (which->user.ptr == NULL && which->token.ptr == NULL) {
-		BUG("neither user nor token to remove");
+		return err_usage(err, 0, "neither user nor token to remove");
+	}
+	if (which->token.ptr != NULL && which->platform == PLATFORM_NONE) {
+		return err_usage(err, 0,
+			"a token is removed with its platform, ios or android");
 	}
 	*removed = 0;
 	return d->backend->remove(d->self, which, removed, err);
@@ -307,6 +311,9 @@ int devices_each_of(struct devices *d, const struct devices_query *user,
 	struct buf line;
 	bool goes_on = true;
 
+	if (q.user.ptr == NULL) {
+		return err_usage(err, 0, "no user given to list devices of");
+	}
 	if (devices_find(d, &q, 1, err) != 0) {
 		return -1;
 	}

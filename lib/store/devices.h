@@ -74,7 +74,8 @@ int devices_put(struct devices *d, const struct device *list, size_t count,
 
 /*
  * Removes the device with the token, whoever has it or only if `user' does; or,
- * with no token, all devices of `user'.  *removed is how many.
+ * with no token, all devices of `user'.  *removed is how many.  A usage failure
+ * when that names no device.
  */
 int devices_remove(struct devices *d, const struct device *which,
 	size_t *removed, struct err *err) MUST_CHECK;

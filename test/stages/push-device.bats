@@ -144,17 +144,19 @@ END
 	STORE=lmdb:devices
 	device
 	[ "$status" -eq 100 ]
-	logged 'expected one command'
+	logged 'no command given'
 	device adopt
 	[ "$status" -eq 100 ]
 	logged "unknown command 'adopt'"
 	device list
 	[ "$status" -eq 100 ]
-	logged -- '--user'
+	logged 'no user'
 	device remove
 	[ "$status" -eq 100 ]
+	logged 'neither user nor token'
 	device remove --token aa
 	[ "$status" -eq 100 ]
+	logged platform
 	device import
 	[ "$status" -eq 100 ]
 	device import /no/such/file
