@@ -214,6 +214,9 @@ static void engine_add_facts(
 
 	record_fact_int(f->record, "status", q->status);
 	record_fact_text(f->record, "answer", span_of(a->row->name));
+	if (a->vendor_unix_ms > 0) { /* for the feedback that push-ack gives */
+		record_fact_int(f->record, "vendor_ms", a->vendor_unix_ms);
+	}
 	buf_init(&name, NAME_MAX_BYTES);
 	if (e->setup.vendor->message_name != NULL) {
 		e->setup.vendor->message_name(
