@@ -1,4 +1,5 @@
 # push-dedupe: each key once a window, whatever store holds it.
+# shellcheck disable=SC2030,SC2031 # stage sets status for the test it is called in
 load ../helper.bash
 
 setup_file() {

@@ -1,4 +1,5 @@
 # push-device: the registry by hand.
+# shellcheck disable=SC2030,SC2031 # stage sets status for the test it is called in
 load ../helper.bash
 
 setup_file() {
@@ -199,4 +200,13 @@ END
 {"user":"u","platform":"ios","token":"deadbeef"' push-device --store "$STORE" import -
 	[ "$status" -eq 100 ]
 	[[ $stderr != *deadbeef* ]]
+}
+
+@test "help names the commands, and help and version need no registry" {
+	stage '' push-device --help
+	[ "$status" -eq 0 ]
+	[[ $output == *'add|remove|list|import FILE|export'* ]]
+	stage '' push-device add --version
+	[ "$status" -eq 0 ]
+	[[ $output == "push-device "* ]]
 }

@@ -1,4 +1,5 @@
 # push-fatigue: no user gets more than the rules allow, whatever store counts.
+# shellcheck disable=SC2030,SC2031 # stage sets status for the test it is called in
 load ../helper.bash
 
 setup_file() {

@@ -1,4 +1,5 @@
 # push-lookup: one record a device, and every part of a task comes out.
+# shellcheck disable=SC2030,SC2031 # stage sets status for the test it is called in
 load ../helper.bash
 
 setup_file() {
