@@ -64,11 +64,11 @@ static const struct opt opts[] = {
 		"append every finished record to this file"),
 	OPT_INT("attempts", "N", &app.attempts, 1, 1000, "ack.attempts",
 		"attempts before a retry becomes a dead letter; default 5"),
-	OPT_TEXT("dedupe", "URL", &app.dedupe_url, "dedupe.store",
+	OPT_TEXT("dedupe", "URL", &app.dedupe_url, NULL,
 		"the store of push-dedupe, to mark in"),
 	OPT_DURATION("dedupe-window", "TIME", &app.dedupe_window_ms, "dedupe.window",
 		"how long marks are kept; default 24h"),
-	OPT_TEXT("fatigue", "URL", &app.fatigue_url, "fatigue.store",
+	OPT_TEXT("fatigue", "URL", &app.fatigue_url, NULL,
 		"the store of push-fatigue, to give back in"),
 	OPT_END,
 };

@@ -203,6 +203,18 @@ nonsense
 	[ "$(rcli --raw KEYS 'push:d:*' | wc -l)" -ge 1 ]
 }
 
+@test "push-ack finds the same file through the same push.conf" {
+	mkdir etc
+	echo "{\"redis\":\"$REDIS_URL\",\"dedupe\":{\"store\":\"lmdb:state\"},\"fatigue\":{\"store\":\"lmdb:state\"}}" >etc/push.conf
+	claimed a '"id":"1"' >task
+	stage_file task push-dedupe -c etc/push.conf
+	jq -c '.trace += {outcome: "accepted", reason: "ok"}' "$output_file" |
+		push-ack -c etc/push.conf >/dev/null
+	stage_file task push-dedupe -c etc/push.conf
+	[ "$(reasons)" = already-done ]
+	[ ! -e state ]
+}
+
 @test "keys in Redis end with the window" {
 	rcli FLUSHALL
 	stage '{"id":"1"}' push-dedupe --store "$REDIS_URL" --window 90s
