@@ -310,7 +310,8 @@ int credentials_load(
 {
 	const struct json *list = conf_at(conf, "apps");
 	struct json_iter it = json_iter(list);
-	struct app **apps = mem_array(json_count(list) + 1, sizeof(*apps));
+	struct app **apps =
+		mem_array(json_count(list) + 1, sizeof(struct app *));
 	const struct json *item;
 	size_t count = 0;
 
@@ -324,7 +325,7 @@ int credentials_load(
 		}
 		count++;
 	}
-	qsort(apps, count, sizeof(*apps), app_compare);
+	qsort(apps, count, sizeof(struct app *), app_compare);
 	apps_release(all, all->apps, all->app_count);
 	all->apps = apps;
 	all->app_count = count;
