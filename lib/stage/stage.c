@@ -411,6 +411,9 @@ static bool step(struct run *run)
 {
 	bool did = false;
 
+	if (is_blocked(run)) {
+		flush(run); /* what callbacks have emitted */
+	}
 	if (!is_blocked(run)) {
 		did = run->input != NULL ? step_lines(run) : step_source(run);
 	}
@@ -458,6 +461,12 @@ static void run_loop_until_done(struct run *run)
 {
 	while (!is_done(run)) {
 		if (step(run)) {
+			/* What was read is handled before more is read, or a
+			 * window that lets a little through at a time would
+			 * fill the memory. */
+			if (run->input != NULL) {
+				input_read(run->input, false);
+			}
 			(void)loop_turn(run->loop, 0);
 			continue;
 		}
