@@ -113,6 +113,23 @@ own_mock() {
 	jq -e '.apns.connections == 1 and .apns.max_streams == 8' "$MOCK_SUMMARY"
 }
 
+@test "no more is read than what there is room for" {
+	local pos out
+	mock_control '{"apns": {"delay_ms": 5}}'
+	tasks 20000 >in
+	start -i in apns push-apns -c push.conf --window 100
+	wait_for 1000 apns.out
+	kill -STOP "$(pid_of apns)"
+	pos=$(awk '/^pos:/ { print $2 }' "/proc/$(pid_of apns)/fdinfo/0")
+	out=$(wc -l <apns.out)
+	echo "read $pos of $(stat -c %s in) bytes, $out lines out"
+	kill -CONT "$(pid_of apns)"
+	# A line has some 200 bytes; a block of 64 KiB and a batch may lie about.
+	[ "$pos" -lt $(((out + 100) * 220 + 4 * 65536)) ]
+	[ "$pos" -lt "$(stat -c %s in)" ]
+	kill_hard apns
+}
+
 # number in push-mock's list, Apple's word, outcome, reason: Apple, "Handling
 # notification responses from APNs".
 ANSWERS='
