@@ -176,11 +176,11 @@ $(FUZZERS:%=$(BUILD)/test/fuzz/%): $(BUILD)/test/fuzz/%: test/fuzz/%.c $(BUILD)/
 
 install: all ## install programs and pages; PREFIX, DESTDIR, BINDIR, MANDIR
 	install -d $(DESTDIR)$(BINDIR)
-	install -m 755 $(STAGES:%=$(BIN)/%) $(DESTDIR)$(BINDIR)
+	install -m 755 $(STAGES:%=$(BIN)/%) $(BIN)/push-mock $(DESTDIR)$(BINDIR)
 	for p in $(PAGES); do install -D -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.}/$${p##*/} || exit; done
 
 uninstall: ## remove what install put there
-	rm -f $(STAGES:%=$(DESTDIR)$(BINDIR)/%)
+	rm -f $(STAGES:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(BINDIR)/push-mock
 	for p in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$${p##*/}; done
 
 clean: ## remove what was built
