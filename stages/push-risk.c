@@ -1,72 +1,70 @@
 /*
  * push-risk - stop campaigns, blocked users and blocked content
  *
- * The kill switch: what a stopped campaign, a blocked user or a text with a
- * blocked word would send is suppressed, with the reason in the trace.  Rules
- * come from push.conf and the command line together; HUP reads them again.  See
- * push-risk(1).
+ * The kill switch and what is like it: what is stopped, blocked, or too much at
+ * once is suppressed, with the reason and the rule in the trace.  Rules come
+ * from push.conf and the command line together; HUP reads them again.  What an
+ * operator stops in Redis holds within a second.  See push-risk(1).
  */
+#include "base/mem.h"
 #include "policy/risk.h"
 #include "stage/stage.h"
+#include "store/risk_state.h"
+#include "store/rates.h"
+#include "store/stops.h"
+#include "store/store.h"
 
 struct app {
-	struct opt_list campaigns; /* of the command line, as the next two */
-	struct opt_list users;
-	struct opt_list words;
+	const char *stops_url; /* of the command line, as the next two */
 	bool is_caseless;
+	bool is_dry_run;
+	bool is_dry;              /* by command line or configuration */
 	struct risk_rules *rules; /* owned; replaced as a whole on HUP */
-	struct buf task;          /* a task without its blocked users */
+	struct risk_state *state; /* owned, as is all below */
+	struct risk_counts *counts;
+	struct risk_verdict *verdicts; /* by place in the batch */
+	size_t room;
+	struct buf task; /* a task without its blocked users or devices */
+	struct buf list; /* what is left of them */
 };
 
 static struct app app;
+static struct opt_list given[RISK_SURGE]; /* on the command line, by kind */
 
 /* clang-format off */
 static const struct opt opts[] = {
-	OPT_LIST("stopped-campaign", "CAMPAIGN", &app.campaigns, NULL,
+	OPT_LIST("stopped-campaign", "CAMPAIGN", &given[RISK_CAMPAIGN], NULL,
 		"suppress this campaign too; may be repeated"),
-	OPT_LIST("blocked-user", "USER", &app.users, NULL,
+	OPT_LIST("stopped-app", "APP", &given[RISK_APP], NULL,
+		"suppress this app too; may be repeated"),
+	OPT_LIST("stopped-category", "CATEGORY", &given[RISK_CATEGORY], NULL,
+		"suppress this category too; may be repeated"),
+	OPT_LIST("blocked-user", "USER", &given[RISK_USER], NULL,
 		"suppress what goes to this user too; may be repeated"),
-	OPT_LIST("blocked-word", "PATTERN", &app.words, NULL,
+	OPT_LIST("blocked-word", "PATTERN", &given[RISK_WORD], NULL,
 		"suppress texts that match this too; may be repeated"),
+	OPT_LIST("blocked-link", "SITE", &given[RISK_LINK], NULL,
+		"suppress what links to this site too; may be repeated"),
 	OPT_FLAG("caseless", &app.is_caseless,
 		"patterns match upper and lower case alike"),
+	OPT_FLAG("dry-run", &app.is_dry_run,
+		"mark what would be suppressed, and let it pass"),
+	OPT_TEXT("stops", "URL", &app.stops_url, NULL,
+		"Redis where operators stop campaigns, or none; default: risk.stops"),
 	OPT_END,
 };
 /* clang-format on */
 
-/* One kind of rule from both places: the command line adds to the file. */
-static int add_rules(const struct opt_list *given, const struct json *listed,
-	int (*add)(struct risk_rules *, struct span, struct err *),
-	struct risk_rules *rules, struct err *err)
+static int add_given(struct risk_rules *rules, struct err *err)
 {
-	struct json_iter it = json_iter(listed);
-	const struct json *v;
-
-	for (size_t i = 0; i < given->count; i++) {
-		if (add(rules, span_of(given->items[i]), err) != 0) {
-			return -1;
+	for (int kind = 0; kind < RISK_SURGE; kind++) {
+		for (size_t i = 0; i < given[kind].count; i++) {
+			if (risk_add(rules, (enum risk_kind)kind,
+				    span_of(given[kind].items[i]), err) != 0) {
+				return -1;
+			}
 		}
 	}
-	while ((v = json_next(&it)) != NULL) {
-		if (add(rules, json_text(v), err) != 0) {
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static int add_campaign(
-	struct risk_rules *rules, struct span name, struct err *err)
-{
-	(void)err;
-	risk_stop_campaign(rules, name);
-	return 0;
-}
-
-static int add_user(struct risk_rules *rules, struct span name, struct err *err)
-{
-	(void)err;
-	risk_block_user(rules, name);
 	return 0;
 }
 
@@ -75,21 +73,21 @@ static int app_load(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
 	const struct conf *conf = run_conf(run);
-	bool is_caseless = json_bool(conf_at(conf, "risk.caseless"), false);
-	struct risk_rules *rules =
-		risk_rules_new(a->is_caseless || is_caseless);
+	struct risk_rules *rules = risk_rules_new(
+		a->is_caseless ||
+		json_bool(conf_at(conf, "risk.caseless"), false));
 
-	if (add_rules(&a->campaigns, conf_at(conf, "risk.stopped_campaigns"),
-		    add_campaign, rules, err) != 0 ||
-		add_rules(&a->users, conf_at(conf, "risk.blocked_users"),
-			add_user, rules, err) != 0 ||
-		add_rules(&a->words, conf_at(conf, "risk.blocked_words"),
-			risk_block_word, rules, err) != 0) {
+	if (risk_add_conf(rules, conf, err) != 0 ||
+		add_given(rules, err) != 0 ||
+		risk_state_follow(a->state, rules, conf, a->stops_url, err) !=
+			0) {
 		risk_rules_free(rules);
 		return -1;
 	}
 	risk_rules_free(a->rules);
 	a->rules = rules;
+	a->is_dry = a->is_dry_run ||
+		    json_bool(conf_at(conf, "risk.dry_run"), false);
 	return 0;
 }
 
@@ -97,75 +95,125 @@ static int app_open(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
 
+	a->state = risk_state_new(run_loop(run), run_is_replay(run));
+	a->counts = risk_counts_new();
 	buf_init(&a->task, SIZE_MAX);
+	buf_init(&a->list, SIZE_MAX);
 	return app_load(self, run, err);
 }
 
-/* Takes the blocked ones out of a task's list of users; the last one's going
- * decides the record. */
-static void filter_users(struct app *a, struct record *r)
+static void decide(
+	struct app *a, struct record *r, const struct risk_verdict *v)
 {
-	static const char *const without[] = { "users", NULL };
-	struct buf users;
+	enum reason reason = risk_kind_reason(v->kind);
+
+	risk_count(a->counts, v->kind, v->rule);
+	if (v->kind >= RISK_WORD) {
+		record_fact_text(r, "rule", v->rule);
+	}
+	if (v->is_costly) {
+		record_fact_text(
+			r, "why", span_of("the pattern is too costly here"));
+	}
+	if (v->is_live) {
+		record_fact_text(r, "by", span_of("operator"));
+	}
+	if (a->is_dry) {
+		record_fact_text(r, "would", span_of(reason_row(reason)->name));
+	} else {
+		record_decide(r, reason);
+	}
+}
+
+/* Takes the blocked ones out of a task's list; the last one's going decides the
+ * record. */
+static void filter(
+	struct app *a, struct record *r, const char *name, enum risk_kind kind)
+{
+	const char *const without[] = { name, NULL };
 	size_t blocked;
 	size_t left;
 
-	buf_init(&users, SIZE_MAX);
-	blocked = risk_filter_users(a->rules, r, &users, &left);
-	if (blocked > 0) {
-		record_fact_int(r, "blocked_users", (int64_t)blocked);
+	buf_reset(&a->list);
+	blocked = risk_filter(a->rules, r, name, &a->list, &left);
+	if (blocked == 0) {
+		return;
 	}
-	if (blocked > 0 && left == 0) {
-		record_decide(r, REASON_RISK_USER);
-	} else if (blocked > 0) {
-		buf_reset(&a->task);
-		record_task(r, without, &a->task);
-		a->task.len--;
-		json_put_name(&a->task, "users");
-		buf_put(&a->task, users.data, users.len);
-		buf_putc(&a->task, '}');
-		if (record_replace(r,
-			    (struct span){ a->task.data, a->task.len }) != 0) {
-			BUG("a task without some users is no object");
-		}
+	record_fact_int(r,
+		kind == RISK_USER ? "blocked_users" : "blocked_devices",
+		(int64_t)blocked);
+	if (left == 0) {
+		decide(a, r, &(struct risk_verdict){ .kind = kind });
+		return;
 	}
-	buf_release(&users);
+	risk_count(a->counts, kind, (struct span){ NULL, 0 });
+	if (a->is_dry) {
+		return;
+	}
+	buf_reset(&a->task);
+	record_task(r, without, &a->task);
+	a->task.len--;
+	json_put_name(&a->task, name);
+	buf_put(&a->task, a->list.data, a->list.len);
+	buf_putc(&a->task, '}');
+	if (record_replace(r, (struct span){ a->task.data, a->task.len }) !=
+		0) {
+		BUG("a task without some of its targets is no object");
+	}
 }
 
 static int app_handle(void *self, struct batch *batch, struct err *err)
 {
 	struct app *a = self;
 
-	(void)err;
+	if (a->room < batch->count) {
+		a->room = batch->count;
+		a->verdicts =
+			mem_resize(a->verdicts, a->room, sizeof(*a->verdicts));
+	}
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{
-		struct span rule = { NULL, 0 };
-		bool is_costly;
-		enum reason reason =
-			risk_judge(a->rules, rec, &rule, &is_costly);
-
-		if (rule.ptr != NULL) {
-			record_fact_text(rec, "rule", rule);
+		a->verdicts[rec->place] =
+			risk_judge(a->rules, risk_state_stops(a->state), rec);
+	}
+	/* Nothing is written into a record before this, which may have to be done
+	 * again. */
+	if (risk_state_surges(a->state, a->rules, batch->records, a->verdicts,
+		    batch->count, err) != 0) {
+		return -1;
+	}
+	BATCH_EACH_UNDECIDED(batch, rec)
+	{
+		if (a->verdicts[rec->place].is_hit) {
+			decide(a, rec, &a->verdicts[rec->place]);
+			continue;
 		}
-		if (is_costly) {
-			record_fact_text(rec, "why",
-				span_of("the pattern is too costly here"));
-		}
-		if (reason != REASON_NONE) {
-			record_decide(rec, reason);
-		} else {
-			filter_users(a, rec);
+		filter(a, rec, "users", RISK_USER);
+		if (rec->outcome == OUTCOME_UNDECIDED) {
+			filter(a, rec, "devices", RISK_DEVICE);
 		}
 	}
 	return 0;
+}
+
+static void app_count(void *self, struct buf *json)
+{
+	const struct app *a = self;
+
+	buf_fmt(json, ",\"stops\":%zu", risk_state_stop_count(a->state));
+	risk_counts_put(a->counts, json);
 }
 
 static void app_close(void *self)
 {
 	struct app *a = self;
 
+	risk_state_free(a->state);
 	risk_rules_free(a->rules);
+	risk_counts_free(a->counts);
+	mem_free(a->verdicts);
 	buf_release(&a->task);
+	buf_release(&a->list);
 }
 
 int main(int argc, char **argv)
@@ -178,6 +226,7 @@ int main(int argc, char **argv)
 		.open = app_open,
 		.reload = app_load,
 		.handle = app_handle,
+		.count = app_count,
 		.close = app_close,
 	};
 

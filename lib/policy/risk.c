@@ -1,5 +1,5 @@
 /*
- * Sets of names and compiled patterns, asked for every record.
+ * Sets of names, sites and compiled patterns, asked for every record.
  */
 #include "policy/risk.h"
 
@@ -9,6 +9,8 @@
 #include <pcre2.h>
 
 #include "base/mem.h"
+#include "policy/links.h"
+#include "policy/nameset.h"
 
 enum {
 	/* What one pattern may cost on one text; ours.  Sound patterns need a few
@@ -17,85 +19,34 @@ enum {
 	DEPTH_LIMIT = 1000,
 	HEAP_LIMIT_KIB = 1024,
 	JIT_STACK_BYTES = 256 * 1024,
-	SET_FIRST_SLOTS = 16, /* a power of two */
+	SHOWN_BYTES = 128,
+	STOP_KINDS =
+		RISK_CATEGORY + 1, /* the first three can be stopped live */
+	COUNTED_RULES_MAX = 10 * 1000,
 };
 
-/* --- sets of names --- */
-
-struct set {
-	struct span *slots; /* owned, as are the texts; ptr NULL: empty */
-	size_t slot_count;  /* a power of two, or 0 */
-	size_t count;
+static const struct {
+	const char *name;
+	enum reason reason;
+} kinds[RISK_KIND_COUNT] = {
+	[RISK_CAMPAIGN] = { "campaign", REASON_CAMPAIGN_STOPPED },
+	[RISK_APP] = { "app", REASON_APP_STOPPED },
+	[RISK_CATEGORY] = { "category", REASON_CATEGORY_STOPPED },
+	[RISK_USER] = { "user", REASON_RISK_USER },
+	[RISK_DEVICE] = { "device", REASON_RISK_DEVICE },
+	[RISK_WORD] = { "word", REASON_RISK_CONTENT },
+	[RISK_LINK] = { "link", REASON_RISK_LINK },
+	[RISK_SURGE] = { "surge", REASON_RISK_SURGE },
 };
 
-/* FNV-1a: the names come from the configuration, so nobody chooses them in
- * order to collide, and probing ends at the first gap. */
-static size_t hash_of(struct span s)
+const char *risk_kind_name(enum risk_kind kind)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (size_t i = 0; i < s.len; i++) {
-		h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
-	}
-	return (size_t)(h ^ h >> 32);
+	return kinds[kind].name;
 }
 
-/* Where the name is, or the gap where it would be. */
-static struct span *set_slot(const struct set *set, struct span name)
+enum reason risk_kind_reason(enum risk_kind kind)
 {
-	size_t at = hash_of(name) & (set->slot_count - 1);
-
-	while (set->slots[at].ptr != NULL &&
-		!span_equal(set->slots[at], name)) {
-		at = (at + 1) & (set->slot_count - 1);
-	}
-	return &set->slots[at];
-}
-
-static bool set_has(const struct set *set, struct span name)
-{
-	return set->count > 0 && name.ptr != NULL &&
-	       set_slot(set, name)->ptr != NULL;
-}
-
-/* Keeps a quarter of the slots free at least. */
-static void set_grow(struct set *set)
-{
-	struct set old = *set;
-
-	if (set->slot_count > 0 &&
-		(set->count + 1) * 4 <= set->slot_count * 3) {
-		return;
-	}
-	set->slot_count =
-		old.slot_count == 0 ? SET_FIRST_SLOTS : old.slot_count * 2;
-	set->slots = mem_array(set->slot_count, sizeof(*set->slots));
-	for (size_t i = 0; i < old.slot_count; i++) {
-		if (old.slots[i].ptr != NULL) {
-			*set_slot(set, old.slots[i]) = old.slots[i];
-		}
-	}
-	mem_free(old.slots);
-}
-
-static void set_add(struct set *set, struct span name)
-{
-	struct span *slot;
-
-	set_grow(set);
-	slot = set_slot(set, name);
-	if (slot->ptr == NULL) {
-		*slot = (struct span){ mem_dup(name.ptr, name.len), name.len };
-		set->count++;
-	}
-}
-
-static void set_release(struct set *set)
-{
-	for (size_t i = 0; i < set->slot_count; i++) {
-		mem_free((void *)(uintptr_t)set->slots[i].ptr);
-	}
-	mem_free(set->slots);
+	return kinds[kind].reason;
 }
 
 /* --- the rules --- */
@@ -105,15 +56,31 @@ struct word {
 	pcre2_code *code;    /* owned */
 };
 
+struct surge {
+	struct rate rate;
+	struct span app;      /* only this one; absent: any */
+	struct span campaign; /* likewise, as the next */
+	struct span category;
+	bool is_by_app;          /* counted by app, else by campaign */
+	char shown[SHOWN_BYTES]; /* begins its keys, and names it */
+};
+
 struct risk_rules {
-	struct set campaigns;
-	struct set users;
+	struct nameset sets[RISK_WORD]; /* by kind, up to devices */
+	struct nameset sites;
 	bool is_caseless;
 	struct word *words; /* owned */
 	size_t word_count;
 	pcre2_match_context *context; /* owned; NULL: no words */
 	pcre2_match_data *data;       /* owned, likewise */
 	pcre2_jit_stack *stack;       /* owned, likewise */
+	struct surge *surges;         /* owned */
+	size_t surge_count;
+	struct buf scratch;
+};
+
+struct risk_stops {
+	struct nameset sets[STOP_KINDS];
 };
 
 struct risk_rules *risk_rules_new(bool is_caseless)
@@ -121,6 +88,7 @@ struct risk_rules *risk_rules_new(bool is_caseless)
 	struct risk_rules *rules = mem_array(1, sizeof(*rules));
 
 	rules->is_caseless = is_caseless;
+	buf_init(&rules->scratch, SIZE_MAX);
 	return rules;
 }
 
@@ -137,19 +105,32 @@ void risk_rules_free(struct risk_rules *rules)
 	pcre2_match_data_free(rules->data);
 	pcre2_match_context_free(rules->context);
 	pcre2_jit_stack_free(rules->stack);
-	set_release(&rules->campaigns);
-	set_release(&rules->users);
+	for (int kind = 0; kind < RISK_WORD; kind++) {
+		nameset_release(&rules->sets[kind]);
+	}
+	nameset_release(&rules->sites);
+	mem_free(rules->surges);
+	buf_release(&rules->scratch);
 	mem_free(rules);
 }
 
-void risk_stop_campaign(struct risk_rules *rules, struct span campaign)
+struct risk_stops *risk_stops_new(void)
 {
-	set_add(&rules->campaigns, campaign);
+	return mem_array(1, sizeof(struct risk_stops));
 }
 
-void risk_block_user(struct risk_rules *rules, struct span user)
+void risk_stops_free(struct risk_stops *stops)
 {
-	set_add(&rules->users, user);
+	for (int kind = 0; stops != NULL && kind < STOP_KINDS; kind++) {
+		nameset_release(&stops->sets[kind]);
+	}
+	mem_free(stops);
+}
+
+void risk_stops_add(
+	struct risk_stops *stops, enum risk_kind kind, struct span name)
+{
+	(void)nameset_add(&stops->sets[kind], name);
 }
 
 /* What all patterns share: made with the first. */
@@ -174,7 +155,7 @@ static int prepare(struct risk_rules *rules, struct err *err)
 	return 0;
 }
 
-int risk_block_word(
+static int add_word(
 	struct risk_rules *rules, struct span pattern, struct err *err)
 {
 	uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C |
@@ -208,11 +189,90 @@ int risk_block_word(
 	return 0;
 }
 
+int risk_add(struct risk_rules *rules, enum risk_kind kind, struct span text,
+	struct err *err)
+{
+	if (kind == RISK_WORD) {
+		return add_word(rules, text, err);
+	}
+	if (kind == RISK_LINK) {
+		return links_add(&rules->sites, text, err);
+	}
+	if (kind >= RISK_WORD) {
+		BUG("a surge is no text");
+	}
+	(void)nameset_add(&rules->sets[kind], text);
+	return 0;
+}
+
+int risk_add_surge(
+	struct risk_rules *rules, const struct json *v, struct err *err)
+{
+	struct surge s = { .rate = rate_from(v) };
+
+	s.app = json_text(json_get(v, "app"));
+	s.campaign = json_text(json_get(v, "campaign"));
+	s.category = json_text(json_get(v, "category"));
+	s.is_by_app = json_is_text(json_get(v, "by"), "app");
+	if (s.rate.limit <= 0 || s.rate.per_ms <= 0) {
+		return err_usage(err, 0,
+			"'risk.surges[%zu]' needs a limit above 0 and a "
+			"per above 0s",
+			rules->surge_count);
+	}
+	if (fmt_into(s.shown, sizeof(s.shown), "%lld/%llds by %s",
+		    (long long)s.rate.limit, (long long)(s.rate.per_ms / 1000),
+		    s.is_by_app ? "app" : "campaign") != 0) {
+		BUG("a limit is too long");
+	}
+	rules->surges = mem_resize(
+		rules->surges, rules->surge_count + 1, sizeof(*rules->surges));
+	rules->surges[rules->surge_count++] = s;
+	return 0;
+}
+
+int risk_add_conf(
+	struct risk_rules *rules, const struct conf *conf, struct err *err)
+{
+	static const struct {
+		enum risk_kind kind;
+		const char *path;
+	} lists[] = {
+		{ RISK_CAMPAIGN, "risk.stopped_campaigns" },
+		{ RISK_APP, "risk.stopped_apps" },
+		{ RISK_CATEGORY, "risk.stopped_categories" },
+		{ RISK_USER, "risk.blocked_users" },
+		{ RISK_DEVICE, "risk.blocked_devices" },
+		{ RISK_WORD, "risk.blocked_words" },
+		{ RISK_LINK, "risk.blocked_links" },
+	};
+	struct json_iter it;
+	const struct json *v;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		it = json_iter(conf_at(conf, lists[i].path));
+		for (size_t n = 0; (v = json_next(&it)) != NULL; n++) {
+			if (risk_add(rules, lists[i].kind, json_text(v), err) !=
+				0) {
+				return err_prefix(
+					err, "'%s[%zu]'", lists[i].path, n);
+			}
+		}
+	}
+	it = json_iter(conf_at(conf, "risk.surges"));
+	while ((v = json_next(&it)) != NULL) {
+		if (risk_add_surge(rules, v, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
 /* --- judging --- */
 
 /* Texts have been checked to be UTF-8 when the record was parsed. */
-static const struct word *find_word(
-	struct risk_rules *rules, struct span text, bool *is_costly)
+static bool find_word(struct risk_rules *rules, struct span text,
+	struct risk_verdict *verdict)
 {
 	for (size_t i = 0; i < rules->word_count; i++) {
 		int found = pcre2_match(rules->words[i].code,
@@ -222,18 +282,32 @@ static const struct word *find_word(
 		if (found == PCRE2_ERROR_NOMATCH) {
 			continue;
 		}
-		*is_costly = found < 0;
-		return &rules->words[i];
+		verdict->is_costly = found < 0;
+		verdict->kind = RISK_WORD;
+		verdict->rule = rules->words[i].pattern;
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
-static const struct word *find_in(
-	struct risk_rules *rules, const struct json *v, bool *is_costly)
+static bool find_in(struct risk_rules *rules, const struct json *v,
+	struct risk_verdict *verdict)
 {
 	struct span text = json_text(v);
+	const struct nameset_entry *site;
 
-	return text.ptr == NULL ? NULL : find_word(rules, text, is_costly);
+	if (text.ptr == NULL) {
+		return false;
+	}
+	if (find_word(rules, text, verdict)) {
+		return true;
+	}
+	site = links_find(&rules->sites, text, &rules->scratch);
+	if (site != NULL) {
+		verdict->kind = RISK_LINK;
+		verdict->rule = site->name;
+	}
+	return site != NULL;
 }
 
 /* The texts that a user sees: title and body, wherever they are said. */
@@ -250,71 +324,242 @@ static const char *const text_paths[] = {
 	"webpush.notification.body",
 };
 
-static const struct word *judge_texts(
-	struct risk_rules *rules, const struct json *message, bool *is_costly)
+/* Where else a link may stand; FCM HTTP v1, Message, read 2026-11. */
+static const char *const link_paths[] = {
+	"notification.image",
+	"android.notification.image",
+	"apns.fcm_options.image",
+	"webpush.notification.image",
+	"webpush.fcm_options.link",
+};
+
+static bool judge_message(struct risk_rules *rules, const struct json *message,
+	struct risk_verdict *verdict)
 {
 	struct json_iter it = json_iter(json_get(message, "data"));
-	const struct word *word = NULL;
+	const struct nameset_entry *site = NULL;
 	const struct json *v;
 
-	for (size_t i = 0;
-		word == NULL && i < sizeof(text_paths) / sizeof(text_paths[0]);
+	for (size_t i = 0; i < sizeof(text_paths) / sizeof(*text_paths); i++) {
+		if (find_in(rules, json_path(message, text_paths[i]),
+			    verdict)) {
+			return true;
+		}
+	}
+	while ((v = json_next(&it)) != NULL) {
+		if (find_in(rules, v, verdict)) {
+			return true;
+		}
+	}
+	for (size_t i = 0; rules->sites.count > 0 && site == NULL &&
+			   i < sizeof(link_paths) / sizeof(*link_paths);
 		i++) {
-		word = find_in(
-			rules, json_path(message, text_paths[i]), is_costly);
+		site = links_find(&rules->sites,
+			json_text(json_path(message, link_paths[i])),
+			&rules->scratch);
 	}
-	while (word == NULL && (v = json_next(&it)) != NULL) {
-		word = find_in(rules, v, is_costly);
+	if (site != NULL) {
+		verdict->kind = RISK_LINK;
+		verdict->rule = site->name;
 	}
-	return word;
+	return site != NULL;
 }
 
-enum reason risk_judge(struct risk_rules *rules, const struct record *r,
-	struct span *rule, bool *is_costly)
+/* Is one of the names in the set of its kind? */
+static bool judge_names(const struct nameset *sets, int count,
+	const struct span *names, struct risk_verdict *verdict)
 {
-	const struct word *word;
-
-	*is_costly = false;
-	if (set_has(&rules->campaigns, r->campaign)) {
-		return REASON_CAMPAIGN_STOPPED;
+	for (int kind = 0; kind < count; kind++) {
+		if (nameset_has(&sets[kind], names[kind])) {
+			verdict->kind = (enum risk_kind)kind;
+			verdict->rule = names[kind];
+			return true;
+		}
 	}
-	if (set_has(&rules->users, r->user)) {
-		return REASON_RISK_USER;
-	}
-	if (rules->word_count == 0 || r->message == NULL) {
-		return REASON_NONE;
-	}
-	word = judge_texts(rules, r->message, is_costly);
-	if (word == NULL) {
-		return REASON_NONE;
-	}
-	*rule = word->pattern;
-	return REASON_RISK_CONTENT;
+	return false;
 }
 
-size_t risk_filter_users(const struct risk_rules *rules, const struct record *r,
-	struct buf *users, size_t *left)
+struct risk_verdict risk_judge(struct risk_rules *rules,
+	const struct risk_stops *stops, const struct record *r)
 {
-	const struct json *list = json_get(r->root, "users");
-	struct json_iter it = json_iter(list);
+	const struct span names[] = { r->campaign, r->app, r->category, r->user,
+		r->token };
+	struct risk_verdict verdict = { 0 };
+
+	if (stops != NULL &&
+		judge_names(stops->sets, STOP_KINDS, names, &verdict)) {
+		verdict.is_live = true;
+		verdict.is_hit = true;
+		return verdict;
+	}
+	verdict.is_hit = judge_names(rules->sets, RISK_WORD, names, &verdict);
+	if (!verdict.is_hit && r->message != NULL &&
+		(rules->word_count > 0 || rules->sites.count > 0)) {
+		verdict.is_hit = judge_message(rules, r->message, &verdict);
+	}
+	return verdict;
+}
+
+/* What a list's element is blocked by: a user is a text, a device has a token. */
+static bool is_blocked(const struct risk_rules *rules, const struct json *v)
+{
+	return json_type(v) == JSON_OBJECT
+		       ? nameset_has(&rules->sets[RISK_DEVICE],
+				 json_text(json_get(v, "token")))
+		       : nameset_has(&rules->sets[RISK_USER], json_text(v));
+}
+
+size_t risk_filter(const struct risk_rules *rules, const struct record *r,
+	const char *name, struct buf *list, size_t *left)
+{
+	const struct json *all =
+		rules->sets[RISK_USER].count + rules->sets[RISK_DEVICE].count >
+				0
+			? json_get(r->root, name)
+			: NULL;
+	struct json_iter it = json_iter(all);
 	size_t blocked = 0;
 	const struct json *v;
 
 	*left = 0;
-	if (rules->users.count == 0 || json_type(list) != JSON_ARRAY) {
-		return 0;
-	}
-	buf_putc(users, '[');
 	while ((v = json_next(&it)) != NULL) {
-		if (set_has(&rules->users, json_text(v))) {
-			blocked++;
+		blocked += is_blocked(rules, v) ? 1 : 0;
+	}
+	*left = json_count(all) - blocked;
+	if (blocked == 0 || *left == 0) {
+		return blocked;
+	}
+	buf_putc(list, '[');
+	it = json_iter(all);
+	while ((v = json_next(&it)) != NULL) {
+		if (is_blocked(rules, v)) {
 			continue;
 		}
-		if ((*left)++ > 0) {
-			buf_putc(users, ',');
+		if (list->data[list->len - 1] != '[') {
+			buf_putc(list, ',');
 		}
-		json_write(users, v);
+		json_write(list, v);
 	}
-	buf_putc(users, ']');
+	buf_putc(list, ']');
 	return blocked;
+}
+
+/* --- surges --- */
+
+size_t risk_surge_count(const struct risk_rules *rules)
+{
+	return rules->surge_count;
+}
+
+static bool is_for(struct span wanted, struct span has)
+{
+	return wanted.ptr == NULL ||
+	       (has.ptr != NULL && span_equal(wanted, has));
+}
+
+bool risk_surge(const struct risk_rules *rules, size_t n,
+	const struct record *r, struct buf *keys, struct rate_ask *ask,
+	struct span *shown)
+{
+	const struct surge *s = &rules->surges[n];
+	size_t at = keys->len;
+
+	if (!is_for(s->app, r->app) || !is_for(s->campaign, r->campaign) ||
+		!is_for(s->category, r->category) ||
+		(!s->is_by_app && r->campaign.ptr == NULL)) {
+		return false;
+	}
+	buf_text(keys, "push:rate:surge:");
+	buf_text(keys, s->shown);
+	buf_putc(keys, ':');
+	buf_put(keys, r->app.ptr, r->app.len);
+	if (!s->is_by_app) {
+		buf_putc(keys, ':');
+		buf_put(keys, r->campaign.ptr, r->campaign.len);
+	}
+	*ask = (struct rate_ask){
+		.key = { NULL, keys->len - at },
+		.rate = s->rate,
+		.units = rate_units(r),
+		.now_unix_us = r->now_unix_us,
+	};
+	*shown = span_of(s->shown);
+	return true;
+}
+
+/* --- counting --- */
+
+struct risk_counts {
+	struct nameset rules; /* "kind:rule" */
+	uint64_t left_out;    /* hits of rules that were one too many */
+	struct buf name;
+};
+
+struct risk_counts *risk_counts_new(void)
+{
+	struct risk_counts *counts = mem_array(1, sizeof(*counts));
+
+	buf_init(&counts->name, SIZE_MAX);
+	return counts;
+}
+
+void risk_counts_free(struct risk_counts *counts)
+{
+	if (counts != NULL) {
+		nameset_release(&counts->rules);
+		buf_release(&counts->name);
+		mem_free(counts);
+	}
+}
+
+void risk_count(
+	struct risk_counts *counts, enum risk_kind kind, struct span rule)
+{
+	struct span name;
+
+	buf_reset(&counts->name);
+	buf_text(&counts->name, kinds[kind].name);
+	if (kind != RISK_USER && kind != RISK_DEVICE) {
+		buf_putc(&counts->name, ':');
+		buf_put(&counts->name, rule.ptr, rule.len);
+	}
+	name = (struct span){ counts->name.data, counts->name.len };
+	if (counts->rules.count >= COUNTED_RULES_MAX &&
+		!nameset_has(&counts->rules, name)) {
+		counts->left_out++;
+	} else {
+		nameset_add(&counts->rules, name)->count++;
+	}
+}
+
+void risk_counts_put(const struct risk_counts *counts, struct buf *json)
+{
+	uint64_t left_out = counts->left_out;
+	size_t begin = json->len;
+
+	buf_text(json, ",\"rules\":{");
+	for (size_t i = 0; i < counts->rules.slot_count; i++) {
+		const struct nameset_entry *e = &counts->rules.slots[i];
+
+		if (e->name.ptr == NULL) {
+			continue;
+		}
+		/* Escapes and the number make it longer. */
+		if (json->len - begin + e->name.len * 6 + 32 >
+			RISK_COUNTS_MAX_BYTES) {
+			left_out += e->count;
+			continue;
+		}
+		if (json->data[json->len - 1] != '{') {
+			buf_putc(json, ',');
+		}
+		json_put_span(json, e->name);
+		buf_putc(json, ':');
+		buf_u64(json, e->count);
+	}
+	buf_putc(json, '}');
+	if (left_out > 0) {
+		buf_text(json, ",\"rules_left_out\":");
+		buf_u64(json, left_out);
+	}
 }

@@ -1,0 +1,186 @@
+/*
+ * Walks over everything in a text that looks like a host, and asks for it, for
+ * the domains above it and for the beginnings of the path behind it.
+ */
+#include "policy/links.h"
+
+#include <string.h>
+
+enum {
+	HOST_MAX_BYTES =
+		253, /* RFC 1035, section 2.3.4, without the last dot */
+	PATH_MOST_PARTS = 16, /* looked at; ours */
+};
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Bytes of UTF-8 count: names may be in any script. */
+static bool is_host_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       is_digit(c) || c == '-' || c == '.' || c == '_' ||
+	       (unsigned char)c >= 0x80;
+}
+
+/* The path goes on until something that ends a link in running text. */
+static bool is_path_byte(char c)
+{
+	return c > ' ' && strchr("\"'<>?#", c) == NULL;
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static struct span trimmed(struct span host)
+{
+	while (host.len > 0 && (host.ptr[0] == '.' || host.ptr[0] == '-')) {
+		host.ptr++;
+		host.len--;
+	}
+	while (host.len > 0 && (host.ptr[host.len - 1] == '.' ||
+				       host.ptr[host.len - 1] == '-')) {
+		host.len--;
+	}
+	return host;
+}
+
+/* What is behind a host: ":port" is passed over; the path begins with '/'. */
+static struct span path_behind(struct span text, size_t at)
+{
+	size_t end;
+
+	if (at < text.len && text.ptr[at] == ':') {
+		at++;
+		while (at < text.len && is_digit(text.ptr[at])) {
+			at++;
+		}
+	}
+	end = at;
+	if (at < text.len && text.ptr[at] == '/') {
+		while (end < text.len && is_path_byte(text.ptr[end])) {
+			end++;
+		}
+	}
+	return (struct span){ text.ptr + at, end - at };
+}
+
+/* Asks for "domain", "domain/part", "domain/part/part" ... */
+static const struct nameset_entry *ask(const struct nameset *sites,
+	struct span domain, struct span path, struct buf *scratch)
+{
+	const struct nameset_entry *found = nameset_find(sites, domain);
+	size_t at = 0;
+
+	for (int parts = 0;
+		found == NULL && at < path.len && parts < PATH_MOST_PARTS;
+		parts++) {
+		size_t end = at + 1;
+
+		while (end < path.len && path.ptr[end] != '/') {
+			end++;
+		}
+		buf_reset(scratch);
+		buf_put(scratch, domain.ptr, domain.len);
+		buf_put(scratch, path.ptr, end);
+		found = nameset_find(
+			sites, (struct span){ scratch->data, scratch->len });
+		at = end;
+	}
+	return found;
+}
+
+/* The host and every domain above it that still has a dot. */
+static const struct nameset_entry *judge(const struct nameset *sites,
+	struct span host, struct span path, struct buf *scratch)
+{
+	char name[HOST_MAX_BYTES];
+	struct span domain = { name, host.len };
+	const struct nameset_entry *found = NULL;
+
+	if (host.len > HOST_MAX_BYTES) {
+		return NULL;
+	}
+	for (size_t i = 0; i < host.len; i++) {
+		name[i] = lower(host.ptr[i]);
+	}
+	while (domain.len > 0) {
+		const char *dot = memchr(domain.ptr, '.', domain.len);
+
+		found = dot == NULL ? NULL : ask(sites, domain, path, scratch);
+		if (found != NULL || dot == NULL) {
+			break;
+		}
+		domain.len -= (size_t)(dot + 1 - domain.ptr);
+		domain.ptr = dot + 1;
+	}
+	return found;
+}
+
+const struct nameset_entry *links_find(
+	const struct nameset *sites, struct span text, struct buf *scratch)
+{
+	const struct nameset_entry *found = NULL;
+	size_t at = 0;
+
+	/* Without a dot there is no domain name: most texts end here. */
+	if (sites->count == 0 || text.len == 0 ||
+		memchr(text.ptr, '.', text.len) == NULL) {
+		return NULL;
+	}
+	while (found == NULL && at < text.len) {
+		size_t end = at;
+		struct span host;
+
+		while (end < text.len && is_host_byte(text.ptr[end])) {
+			end++;
+		}
+		host = trimmed((struct span){ text.ptr + at, end - at });
+		if (memchr(host.ptr, '.', host.len) != NULL) {
+			found = judge(
+				sites, host, path_behind(text, end), scratch);
+		}
+		at = end + 1;
+	}
+	return found;
+}
+
+int links_add(struct nameset *sites, struct span site, struct err *err)
+{
+	struct span s = site;
+	struct buf name;
+	size_t host = 0;
+
+	for (size_t i = 0; i + 2 < s.len; i++) {
+		if (memcmp(s.ptr + i, "://", 3) == 0) {
+			s.ptr += i + 3;
+			s.len -= i + 3;
+			break;
+		}
+	}
+	while (s.len > 0 && s.ptr[s.len - 1] == '/') {
+		s.len--;
+	}
+	while (host < s.len && is_host_byte(s.ptr[host])) {
+		host++;
+	}
+	if (trimmed((struct span){ s.ptr, host }).len != host || host == 0 ||
+		memchr(s.ptr, '.', host) == NULL ||
+		(host < s.len && s.ptr[host] != '/') || host > HOST_MAX_BYTES) {
+		return err_usage(err, 0,
+			"blocked link '%.*s' is no site: expected a domain "
+			"name such as example.com, or example.com/path",
+			(int)site.len, site.ptr);
+	}
+	buf_init(&name, SIZE_MAX);
+	for (size_t i = 0; i < s.len; i++) {
+		buf_putc(&name, i < host ? lower(s.ptr[i]) : s.ptr[i]);
+	}
+	(void)nameset_add(sites, (struct span){ name.data, name.len });
+	buf_release(&name);
+	return 0;
+}
