@@ -44,7 +44,8 @@ survives() { # PROGRAM
 	wait_until 10 all_delivered || { diff wanted got | head && return 1; }
 	stop run 40
 	[ "$status" -eq 0 ]
-	[ "$(jq -r .id results | sort -u | wc -l)" = "$TASKS" ]
+	# What a killed program wrote in half has no id; its task came again.
+	[ "$(jq -r '.id // empty' results | sort -u | wc -l)" = "$TASKS" ]
 	# What was sent twice carries the same apns-id.
 	[ "$(jq -r 'select(.vendor == "apns" and .status == 200) | "\(.token) \(.apns_id)"' "$MOCK_RECEIVED" | sort -u | wc -l)" = \
 		"$(grep -c '^apns' wanted)" ]

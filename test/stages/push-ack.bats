@@ -486,3 +486,15 @@ one() { # ID OUTCOME REASON
 	stage '' push-ack --dedupe nonsense:x
 	[ "$status" -eq 100 ]
 }
+
+@test "marks last as long as --dedupe-window says" {
+	push q "$(device a aa)"
+	claim claimed
+	push-dedupe --store "$REDIS_URL" <claimed >passed
+	decide passed accepted ok >decided
+	stage_file decided "${ack[@]}" --dedupe "$REDIS_URL" --dedupe-window 1h
+	key=$(rcli KEYS 'push:d:*' | wc -l)
+	[ "$key" -eq 1 ]
+	left=$(rcli EVAL 'return redis.call("PTTL", redis.call("KEYS", "push:d:*")[1])' 0)
+	[ "$left" -gt 3500000 ] && [ "$left" -le 3600000 ]
+}
