@@ -573,6 +573,19 @@ static int engine_check_url(const char *url, struct err *err)
 	return 0;
 }
 
+/* With several credentials none may fill the whole window: one whose answers do
+ * not come leaves room for the others. */
+static void engine_set_shares(struct engine *e)
+{
+	const struct credential *c = credentials_first(e->credentials);
+	size_t window = (size_t)e->setup.window;
+	bool is_alone = c == NULL || c->next == NULL;
+
+	for (size_t i = 0; i < e->endpoints; i++) {
+		e->pools[i].share = is_alone ? window : (window + 1) / 2;
+	}
+}
+
 static int engine_set_pools(struct engine *e, struct err *err)
 {
 	const struct engine_setup *setup = &e->setup;
@@ -621,6 +634,7 @@ struct engine *engine_new(const struct engine_setup *setup,
 		engine_free(e);
 		return NULL;
 	}
+	engine_set_shares(e);
 	return e;
 }
 
@@ -629,6 +643,7 @@ int engine_reload(struct engine *e, const struct conf *conf, struct err *err)
 	if (credentials_load(e->credentials, conf, err) != 0) {
 		return -1;
 	}
+	engine_set_shares(e);
 	/* The tick frees what nobody uses any more. */
 	loop_timer_set(e->setup.loop, &e->tick, 0, engine_on_tick, e);
 	return 0;

@@ -15,6 +15,7 @@ enum {
 	OBSTACLE_WAIT_MS = 2 * 1000, /* for a first connection or a token */
 	LEAST_RETRY_MS = 1000,
 	CLOSED_MS = 60 * 1000, /* after a GOAWAY about the credential */
+	STALL_MS = 2 * 1000,   /* without an answer */
 	BURST = 32, /* requests in a row on one connection, for full records */
 	HOST_MAX_BYTES = 256,
 };
@@ -44,6 +45,8 @@ struct pool {
 	int failures; /* to connect, in a row */
 	int64_t next_connect_mono_ms;
 	struct flight_list waiting;
+	size_t streams;        /* in flight on all connections */
+	int64_t heard_mono_ms; /* last answer, or first request after a pause */
 	bool is_pumping;
 };
 
@@ -109,13 +112,21 @@ static void pool_give_back(
 		p->setup->self, f, o->reason, backoff_jitter_ms(o->after_ms));
 }
 
-/* What has waited longer than it should. */
+/* What has waited longer than it should; all of it when there is no room and
+ * no answer comes that could make some, since what waits takes the place of
+ * others. */
 static void pool_expire(struct pool *p, const struct obstacle *o, int64_t now)
 {
 	static const struct obstacle late = { REASON_VENDOR_UNAVAILABLE,
 		LEAST_RETRY_MS, false };
-	int64_t limit_ms = o->is_waiting ? OBSTACLE_WAIT_MS : p->setup->wait_ms;
+	bool is_stalled = p->streams > 0 && now - p->heard_mono_ms > STALL_MS;
+	int64_t limit_ms = p->setup->wait_ms;
 
+	if (o->is_waiting) {
+		limit_ms = OBSTACLE_WAIT_MS;
+	} else if (is_stalled) {
+		limit_ms = -1;
+	}
 	while (p->waiting.first != NULL &&
 		now - p->waiting.first->due_mono_ms > limit_ms) {
 		pool_give_back(p, p->waiting.first, &late);
@@ -156,6 +167,9 @@ static void conn_submit(struct conn *conn, struct flight *f)
 	q->body = (struct span){ req->body.data, req->body.len };
 	f->tries++;
 	f->last_conn_no = conn->no;
+	if (p->streams++ == 0) {
+		p->heard_mono_ms = clock_mono_ms();
+	}
 	http2_submit(conn->http2, q);
 }
 
@@ -172,6 +186,9 @@ static struct conn *pool_pick(struct pool *p, const struct flight *f)
 	struct conn *best = NULL;
 	struct conn *avoided = NULL;
 
+	if (p->streams >= p->setup->share) {
+		return NULL;
+	}
 	if (p->burst > 0 && p->current->no != f->last_conn_no &&
 		conn_has_room(p->current, f)) {
 		p->burst--;
@@ -249,8 +266,8 @@ void pool_send(struct pool *p, struct flight *f)
 
 bool pool_take_back(struct pool *p, struct flight *f)
 {
-	(void)p;
 	if (f->http.conn != NULL) {
+		p->streams--;
 		return http2_cancel(&f->http);
 	}
 	flight_remove(f);
@@ -283,9 +300,11 @@ static void conn_on_end(void *self, struct http2_request *q, enum http2_end end)
 	struct conn *conn = self;
 	struct pool *p = conn->pool;
 
+	p->streams--;
 	if (end == HTTP2_ANSWERED) {
 		conn->has_answered = true;
 		p->failures = 0;
+		p->heard_mono_ms = clock_mono_ms();
 	}
 	p->setup->events->on_end(p->setup->self, q->self, end);
 }
@@ -471,14 +490,7 @@ size_t pool_connections(const struct pool *p)
 
 size_t pool_streams(const struct pool *p)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i < p->places; i++) {
-		if (p->conns[i].http2 != NULL) {
-			count += http2_in_flight(p->conns[i].http2);
-		}
-	}
-	return count;
+	return p->streams;
 }
 
 size_t pool_waiting(const struct pool *p)

@@ -42,6 +42,7 @@ struct pool_setup {
 	const char *ca_file; /* or NULL */
 	size_t connections;  /* at most */
 	size_t streams;      /* of one connection, at most */
+	size_t share;        /* of all its connections, at most */
 	int64_t ping_ms;
 	int64_t wait_ms; /* for a place on working connections */
 	const struct pool_events *events;

@@ -320,6 +320,117 @@ said() { # WORD OUTCOME REASON
 	jq -e '.apns.requests == 500 and .apns.repeats == 0' "$MOCK_SUMMARY"
 }
 
+# nginx answers before it has read the body, takes six requests a connection and
+# four at a time: a server that nobody here wrote.
+nginx_up() { # PORT
+	mkdir -p nginx/logs
+	cat >nginx/c.conf <<-END
+		daemon off; pid nginx.pid; error_log logs/error.log; worker_processes 1;
+		events { worker_connections 64; }
+		http {
+		  access_log logs/access.log;
+		  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+		  uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+		  server {
+		    listen 127.0.0.1:$1 ssl http2;
+		    ssl_certificate $MOCK_KEYS/cert.pem; ssl_certificate_key $MOCK_KEYS/key.pem;
+		    http2_max_concurrent_streams 4; keepalive_requests 6;
+		    location /3/device/dead { return 410 '{"reason":"Unregistered","timestamp":1700000000000}'; }
+		    location /3/device/ { return 200; }
+		  }
+		}
+	END
+	server_start nginx nginx -p "$PWD/nginx" -c c.conf
+	wait_until 10 nginx_listens "$1"
+}
+
+nginx_listens() {
+	: 2>/dev/null <>"/dev/tcp/127.0.0.1/$1"
+}
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+@test "against nginx: early answers, few streams, GOAWAY after six: each sent once" {
+	local port
+	port=$(free_port)
+	nginx_up "$port"
+	conf "$port"
+	{
+		tasks 98
+		task "$(token dead 1)"
+		task "$(token dead 2)"
+	} >in
+	stage_file in push-apns -c push.conf
+	server_stop nginx
+	[ "$status" -eq 0 ]
+	has 'map(select(.trace.reason == "ok")) | length == 98'
+	has 'map(select(.trace.reason == "token-dead")) | length == 2'
+	[ "$(grep -c 'POST /3/device' nginx/logs/access.log)" -eq 100 ]
+}
+
+@test "a proxy of the environment is used" {
+	python3 - proxy.port >proxy.log 2>&1 3>&- 4>&- <<-'END' &
+		import select, socket, sys
+		l = socket.socket()
+		l.bind(("127.0.0.1", 0))
+		l.listen()
+		open(sys.argv[1] + ".new", "w").write(str(l.getsockname()[1]))
+		import os
+		os.rename(sys.argv[1] + ".new", sys.argv[1])
+		client, _ = l.accept()
+		head = b""
+		while b"\r\n\r\n" not in head:
+		    head += client.recv(4096)
+		print(head.split(b"\r\n")[0].decode(), flush=True)
+		host, port = head.split()[1].decode().split(":")
+		server = socket.create_connection((host, int(port)))
+		client.sendall(b"HTTP/1.1 200 go ahead\r\n\r\n")
+		while True:
+		    for s in select.select([client, server], [], [])[0]:
+		        data = s.recv(65536)
+		        if not data:
+		            sys.exit()
+		        (server if s is client else client).sendall(data)
+	END
+	wait_until 10 test -s proxy.port
+	https_proxy=http://127.0.0.1:$(<proxy.port) stage "$(task "$(token 00)")" push-apns -c push.conf
+	has '.[0].trace.reason == "ok"'
+	grep -q "^CONNECT localhost:$MOCK_APNS_PORT HTTP" proxy.log
+}
+
+@test "with nothing but its defaults it finds Apple's names and port" {
+	unshare -n -m true 2>/dev/null || skip "needs to make namespaces"
+	jq 'del(.apns)' push.conf >bare.conf
+	printf '127.0.0.1 localhost api.push.apple.com api.sandbox.push.apple.com\n' >hosts
+	{
+		task "$(token 00 1)"
+		task "$(token 00 2)" '{"app": "news"}'
+	} >in
+	stage_file in alone
+	[ "$status" -eq 0 ]
+	has 'length == 2 and all(.trace.reason == "ok")'
+	has_in lone.received 'length == 2'
+}
+
+# In a network of its own, where Apple's names are this machine's; only the
+# certificate is not one that the system trusts.
+alone() {
+	MOCK_KEYS=$MOCK_KEYS unshare -n -m bash -c '
+		ip link set lo up && mount --bind hosts /etc/hosts || exit 1
+		mkfifo ready
+		push-mock --cert "$MOCK_KEYS/cert.pem" --key "$MOCK_KEYS/key.pem" \
+			--credentials "$MOCK_KEYS/credentials.json" --port 443 \
+			--received lone.received --ready-fd 5 5>ready 2>lone.log >&2 &
+		read -r -t 10 <ready
+		push-apns -c bare.conf --ca-file "$MOCK_KEYS/ca.pem"
+		rc=$?
+		kill -TERM $!
+		wait
+		exit $rc'
+}
+
 @test "one stream until the token is known, and limits that change on the way" {
 	own_mock --stream-limit 100
 	start -p apns push-apns -c push.conf --connections 1
@@ -413,6 +524,28 @@ said() { # WORD OUTCOME REASON
 	stage_file in push-apns -c other.conf
 	has 'map(select(.app == "news")) | length == 100 and all(.trace.reason == "ok")'
 	has 'map(select(.app == "shop")) | length == 100 and all(.trace.reason == "vendor-config")'
+}
+
+@test "one app whose answers do not come leaves room for another" {
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out second.p8 2>/dev/null
+	jq --arg keys "$MOCK_KEYS/" --arg second "$PWD/second.p8" '.apns[].key |= $keys + .
+		| .google[].service_account |= $keys + .
+		| .apns += [{kid: "SECONDKEY1", team: "MOCKTEAM01", key: $second}]' \
+		"$MOCK_KEYS/credentials.json" >credentials.json
+	own_mock --credentials "$PWD/credentials.json" --first-streams 1000
+	jq --arg second "$PWD/second.p8" '.apps.news.apns.key_file = $second
+		| .apps.news.apns.key_id = "SECONDKEY1"' push.conf >two.conf
+	{
+		tasks 1000 | jq -c '.device.token |= "511e00" + .[6:]'
+		tasks 50 | jq -c '.app = "news"'
+	} >in
+	SECONDS=0
+	stage_file in push-apns -c two.conf --window 100 --timeout 4s
+	# Without room it would be ten times four seconds.
+	[ "$SECONDS" -lt $((15 * PUSH_TEST_SLOW)) ]
+	has 'map(select(.app == "news")) | length == 50 and all(.trace.reason == "ok")'
+	has 'map(select(.app == "shop")) | length == 1000 and all(.trace.outcome == "retry")'
+	has 'map(select(.trace.reason == "ambiguous")) | length >= 50 and length < 200'
 }
 
 @test "apps with one key share connection and token, each with its topic" {
