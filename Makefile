@@ -69,7 +69,7 @@ endif
 FOUND      := $(PKGS) $(foreach p,$(OPTIONAL_PKGS),$(shell pkg-config --exists $(p) && echo $(p)))
 PKG_CFLAGS := $(shell pkg-config --cflags $(FOUND)) \
 	$(patsubst %,-DHAVE_%=1,$(shell echo $(filter $(OPTIONAL_PKGS),$(FOUND)) | tr a-z A-Z))
-PKG_LIBS   := -Wl,--as-needed $(shell pkg-config --libs $(FOUND))
+PKG_LIBS   := -Wl,--as-needed $(shell pkg-config --libs $(FOUND)) -lm
 endif
 
 OUR_CPPFLAGS := -Ilib -D_POSIX_C_SOURCE=200809L -DPUSH_VERSION='"$(VERSION)"'

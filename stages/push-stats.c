@@ -14,10 +14,12 @@
 #include "base/log.h"
 #include "net/httpd.h"
 #include "net/sock.h"
+#include "queue/depth.h"
 #include "stage/stage.h"
 #include "stats/expose.h"
 #include "stats/live.h"
 #include "stats/report.h"
+#include "stats/sla.h"
 #include "stats/stats.h"
 
 enum { DATAGRAM_BYTES = 64 * 1024, DATAGRAMS_A_TURN = 64 };
@@ -31,8 +33,10 @@ struct app {
 	struct stats *stats; /* owned from open() to close(), as is all below */
 	struct live *live;   /* NULL: no program tells us anything */
 	struct httpd *httpd; /* NULL: nobody looks in */
-	struct loop_fd *watch; /* of `counters' */
-	int counters;          /* descriptor; -1: none */
+	struct loop_fd *watch;     /* of `counters' */
+	int counters;              /* descriptor; -1: none */
+	struct depth_watch *depth; /* NULL: no queue is looked at */
+	struct depths depths;      /* as of the last look */
 	char datagram[DATAGRAM_BYTES];
 };
 
@@ -45,32 +49,66 @@ static const struct opt opts[] = {
 	OPT_TEXT("format", "table|json", &app.format, NULL,
 		"form of the report; default table"),
 	OPT_TEXT("listen", "ADDRESS:PORT", &app.listen, "stats.listen",
-		"serve /metrics, /healthz and /api/stats there; port 0: any"),
+		"serve /metrics, /api/stats, /healthz and /readyz there; port 0: any"),
 	OPT_TEXT("ports-file", "FILE", &app.ports_file, NULL,
 		"write \"http PORT\" to this file when listening"),
 	OPT_END,
 };
 /* clang-format on */
 
-static void app_on_get(void *self, const char *path, struct httpd_reply *reply)
+/* What is missing for the chain to be whole, a line each. */
+static void app_missing(const struct app *a, struct buf *out)
 {
-	struct app *a = self;
+	if (a->depth != NULL && !a->depths.is_known) {
+		buf_fmt(out, "queues: %s\n",
+			a->depths.err.text[0] != '\0' ? a->depths.err.text
+						      : "not asked yet");
+	}
+	for (size_t i = 0; a->live != NULL && i < live_count(a->live); i++) {
+		if (live_now(a->live, i).processes == 0) {
+			buf_fmt(out, "%s: no program reports\n",
+				live_at(a->live, i)->name);
+		}
+	}
+}
 
+static void app_look(struct app *a)
+{
 	if (a->live != NULL) {
 		live_sweep(a->live, clock_mono_ms());
 	}
+	if (a->depth != NULL) {
+		depth_read(a->depth, &a->depths);
+	}
+}
+
+static void app_on_get(void *self, const char *path, struct httpd_reply *reply)
+{
+	struct app *a = self;
+	const struct depths *depths = a->depth == NULL ? NULL : &a->depths;
+
+	app_look(a);
+	reply->status = 200;
 	if (strcmp(path, "/metrics") == 0) {
+		const struct expose_from from = { a->stats, a->live, depths,
+			a->started_unix_ms };
+
 		reply->type = EXPOSE_TYPE;
-		expose(a->stats, a->live, a->started_unix_ms, &reply->body);
+		expose(&from, &reply->body);
 	} else if (strcmp(path, "/api/stats") == 0) {
 		reply->type = "application/json";
-		report_json(a->stats, a->live, &reply->body);
+		report_json(a->stats, a->live, depths, &reply->body);
 	} else if (strcmp(path, "/healthz") == 0) {
 		buf_text(&reply->body, "ok\n");
+	} else if (strcmp(path, "/readyz") == 0) {
+		app_missing(a, &reply->body);
+		reply->status = reply->body.len > 0 ? 503 : 200;
+		if (reply->body.len == 0) {
+			buf_text(&reply->body, "ok\n");
+		}
 	} else {
-		return; /* 404 */
+		reply->status = 404;
 	}
-	reply->status = 200;
 }
 
 static void app_on_datagram(void *self, int fd, unsigned ready)
@@ -112,6 +150,32 @@ static int app_serve(struct app *a, struct loop *loop, struct err *err)
 	return result;
 }
 
+/* The queues of push.conf, if it names any and a Redis. */
+static int app_watch_queues(
+	struct app *a, const struct conf *conf, struct err *err)
+{
+	const char *url = conf_text(conf, "redis", NULL);
+	struct json_iter it = json_iter(conf_at(conf, "queues"));
+	const char *names[DEPTH_QUEUES_MAX + 1];
+	const struct json *name;
+	size_t count = 0;
+
+	while (count <= DEPTH_QUEUES_MAX && (name = json_next(&it)) != NULL) {
+		names[count++] = json_text(name).ptr;
+	}
+	if (url == NULL || count == 0) {
+		return 0;
+	}
+	return depth_watch_open(&a->depth, url, names, count, err);
+}
+
+static int app_reload(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+
+	return sla_load(&a->stats->sla, run_conf(run), err);
+}
+
 static int app_open(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
@@ -122,8 +186,14 @@ static int app_open(void *self, struct run *run, struct err *err)
 	}
 	a->started_unix_ms = clock_unix_ms();
 	a->stats = stats_new(a->is_report);
+	if (sla_load(&a->stats->sla, run_conf(run), err) != 0) {
+		return -1;
+	}
 	if (a->is_report) {
 		return 0;
+	}
+	if (a->listen != NULL && app_watch_queues(a, run_conf(run), err) != 0) {
+		return -1;
 	}
 	if (run_counters(run) != NULL) {
 		a->counters = sock_datagram_bind(run_counters(run), err);
@@ -156,7 +226,7 @@ static void app_report(const struct app *a)
 
 	buf_init(&out, REPORT_MAX_BYTES);
 	if (strcmp(a->format, "json") == 0) {
-		report_json(a->stats, NULL, &out);
+		report_json(a->stats, NULL, NULL, &out);
 		buf_putc(&out, '\n');
 	} else {
 		report_table(a->stats, &out);
@@ -183,6 +253,7 @@ static void app_close(void *self)
 	if (a->counters >= 0) {
 		(void)close(a->counters); /* only read from */
 	}
+	depth_watch_close(a->depth);
 	live_free(a->live);
 	stats_free(a->stats);
 }
@@ -198,6 +269,7 @@ int main(int argc, char **argv)
 		.output = OUTPUT_NONE,
 		.sees_decided = true,
 		.open = app_open,
+		.reload = app_reload,
 		.handle = app_handle,
 		.close = app_close,
 	};

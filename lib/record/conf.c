@@ -125,6 +125,12 @@ static const struct conf_row table[] = {
 
 	{ "stats", "object", "push-stats" },
 	{ "stats.listen", "text", "address and port of the HTTP server" },
+	{ "stats.sla", "list", "how long things may take; the last that matches counts" },
+	{ "stats.sla[]", "object", "one limit; what it does not name, it means all of" },
+	{ "stats.sla[].of", "node|queue-wait|end-to-end", "what takes so long" },
+	{ "stats.sla[].priority", "high|normal|low", "only this priority" },
+	{ "stats.sla[].kind", "single|batch", "only this kind" },
+	{ "stats.sla[].within", "duration", "the limit" },
 
 	{ "run", "object", "push-run" },
 	{ "run.chain", "list", "programs of the chain, in order" },

@@ -198,12 +198,17 @@ static void put_outcomes(const struct stats *s, struct buf *out)
 	family(out, "push_app_records_total", "counter",
 		"Records that reached the end of the chain, by app.");
 	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
-		if (s->apps[i].records > 0) {
+		const struct stats_app *app = &s->senders.apps[i];
+
+		if (app->records > 0) {
 			buf_text(out, "push_app_records_total{");
-			put_label(out, "app", s->apps[i].name.text);
-			sample_end(out, s->apps[i].records);
+			put_label(out, "app", app->name.text);
+			sample_end(out, app->records);
 		}
 	}
+	family(out, "push_redelivered_records_total", "counter",
+		"Records in a second or later attempt.");
+	plain(out, "push_redelivered_records_total", s->redelivered);
 	family(out, "push_unreadable_lines_total", "counter",
 		"Lines that push-stats could not read.");
 	plain(out, "push_unreadable_lines_total", s->unreadable);
@@ -213,6 +218,212 @@ static void put_outcomes(const struct stats *s, struct buf *out)
 	family(out, "push_clamped_differences_total", "counter",
 		"Negative time differences, which were taken as 0.");
 	plain(out, "push_clamped_differences_total", s->clamped);
+}
+
+/* Requested users, an estimate that only grows. */
+static void put_senders(const struct senders *s, struct buf *out)
+{
+	family(out, "push_app_users", "gauge",
+		"Different users an app has asked for since the start.");
+	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
+		if (s->apps[i].users.registers != NULL) {
+			buf_text(out, "push_app_users{");
+			put_label(out, "app", s->apps[i].name.text);
+			sample_end(out, distinct_count(&s->apps[i].users));
+		}
+	}
+	family(out, "push_campaign_users", "gauge",
+		"Different users a campaign has asked for since the start.");
+	for (size_t i = 0; i <= STATS_CAMPAIGNS_MAX; i++) {
+		const struct stats_campaign *c = &s->campaigns[i];
+
+		if (c->users.registers != NULL) {
+			buf_text(out, "push_campaign_users{");
+			put_label(out, "app", c->app.text);
+			put_label(out, "campaign", c->name.text);
+			sample_end(out, distinct_count(&c->users));
+		}
+	}
+	family(out, "push_campaign_records_total", "counter",
+		"Records of a campaign, all and accepted ones.");
+	for (size_t i = 0; i < 2 * (STATS_CAMPAIGNS_MAX + 1); i++) {
+		const struct stats_campaign *c = &s->campaigns[i / 2];
+
+		if (c->records > 0) {
+			buf_text(out, "push_campaign_records_total{");
+			put_label(out, "app", c->app.text);
+			put_label(out, "campaign", c->name.text);
+			put_label(out, "what", i % 2 == 0 ? "all" : "accepted");
+			sample_end(out, i % 2 == 0 ? c->records : c->accepted);
+		}
+	}
+}
+
+static void put_vendor_app(struct buf *out, const struct stats_vendor *v,
+	const struct stats_app *app, size_t place)
+{
+	const struct stats_success *sum = &app->vendors[place];
+	const struct {
+		const char *what;
+		uint64_t records;
+	} parts[] = {
+		{ "accepted", sum->accepted },
+		{ "at-fault", sum->at_fault },
+		{ "refused", sum->records - sum->accepted - sum->at_fault },
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (sum->records > 0) {
+			buf_text(out, "push_vendor_app_records_total{");
+			put_label(out, "vendor", v->name.text);
+			put_label(out, "app", app->name.text);
+			put_label(out, "what", parts[i].what);
+			sample_end(out, parts[i].records);
+		}
+	}
+}
+
+static void put_vendor_apps(const struct stats *s, struct buf *out)
+{
+	struct buf labels;
+
+	family(out, "push_vendor_app_records_total", "counter",
+		"Records a vendor was asked to deliver, by app: accepted, the "
+		"vendor at fault, refused for good.");
+	for (size_t v = 0; v < s->vendor_count; v++) {
+		for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
+			put_vendor_app(
+				out, &s->vendors[v], &s->senders.apps[i], v);
+		}
+	}
+	buf_init(&labels, HEAD_BYTES);
+	family(out, "push_vendor_latency_seconds", "histogram",
+		"Time from reading a record to the vendor's answer.");
+	for (size_t v = 0; v < s->vendor_count; v++) {
+		buf_reset(&labels);
+		buf_putc(&labels, '{');
+		put_label(&labels, "vendor", s->vendors[v].name.text);
+		put_hist(out, "push_vendor_latency_seconds",
+			buf_string(&labels) + 1, &s->vendors[v].latency);
+	}
+	buf_release(&labels);
+}
+
+static void put_kept(struct buf *out, const char *name, const char *of,
+	const char *labels, uint64_t n)
+{
+	buf_fmt(out, "%s{of=\"%s\",%s", name, of, labels);
+	sample_end(out, n);
+}
+
+static void put_limits(
+	const struct sla *sla, struct buf *labels, struct buf *out)
+{
+	family(out, "push_sla_limit_seconds", "gauge",
+		"How long a node, the queue wait and the whole way may take.");
+	for (size_t of = 0; of < SLA_OF_COUNT; of++) {
+		for (size_t i = 0; i < PRIORITY_COUNT * KIND_COUNT; i++) {
+			buf_fmt(out, "push_sla_limit_seconds{of=\"%s\",%s} ",
+				sla_of_name((enum sla_of)of),
+				class_labels(labels, NULL, "", i));
+			put_seconds(out, sla->limits_us[of][i / KIND_COUNT]
+						       [i % KIND_COUNT]);
+			buf_putc(out, '\n');
+		}
+	}
+}
+
+/* `is_late': those over the limit, else all that were held against it. */
+static void put_held(const struct stats *s, bool is_late, struct buf *labels,
+	struct buf *out)
+{
+	enum { CLASSES = PRIORITY_COUNT * KIND_COUNT };
+	const char *name = is_late ? "push_sla_late_records_total"
+				   : "push_sla_records_total";
+
+	for (size_t i = 0; i < s->node_count * CLASSES; i++) {
+		const struct stats_node *node = &s->nodes[i / CLASSES];
+		const struct stats_cell *cell =
+			&node->cells[i % CLASSES / KIND_COUNT][i % KIND_COUNT];
+
+		if (cell->total.count > 0) {
+			put_kept(out, name, sla_of_name(SLA_NODE),
+				class_labels(labels, "node", node->name.text,
+					i % CLASSES),
+				is_late ? cell->late : cell->total.count);
+		}
+	}
+	for (size_t i = 0; i < CLASSES; i++) {
+		size_t p = i / KIND_COUNT;
+		size_t k = i % KIND_COUNT;
+		const struct stats_kept *kept = &s->delivery[p][k];
+		const char *class = class_labels(labels, NULL, "", i);
+
+		if (s->queue_wait[p][k].count > 0) {
+			put_kept(out, name, sla_of_name(SLA_QUEUE_WAIT), class,
+				is_late ? s->queue_late[p][k]
+					: s->queue_wait[p][k].count);
+		}
+		if (kept->records > 0) {
+			put_kept(out, name, sla_of_name(SLA_END_TO_END), class,
+				is_late ? kept->late : kept->records);
+		}
+	}
+}
+
+static void put_sla(const struct stats *s, struct buf *out)
+{
+	struct buf labels;
+
+	buf_init(&labels, HEAD_BYTES);
+	put_limits(&s->sla, &labels, out);
+	family(out, "push_sla_records_total", "counter",
+		"Records that were held against a limit.");
+	put_held(s, false, &labels, out);
+	family(out, "push_sla_late_records_total", "counter",
+		"Records that took longer than the limit.");
+	put_held(s, true, &labels, out);
+	buf_release(&labels);
+}
+
+static void put_depths(const struct depths *depths, struct buf *out)
+{
+	family(out, "push_queue_up", "gauge",
+		"Whether Redis has told the queues' depth.");
+	plain(out, "push_queue_up", depths->is_known);
+	family(out, "push_queue_records", "gauge",
+		"Tasks in a queue, by state.");
+	for (size_t i = 0; i < depths->count; i++) {
+		const struct depth *d = &depths->items[i];
+		const struct {
+			const char *state;
+			int64_t n;
+		} states[] = { { "ready", d->ready },
+			{ "redeliver", d->redeliver },
+			{ "delayed", d->delayed }, { "overdue", d->overdue },
+			{ "dead", d->dead } };
+
+		for (size_t n = 0; n < sizeof(states) / sizeof(*states); n++) {
+			buf_text(out, "push_queue_records{");
+			put_label(out, "queue", d->queue);
+			put_label(out, "state", states[n].state);
+			sample_end(out, (uint64_t)states[n].n);
+		}
+	}
+	family(out, "push_queue_oldest_age_seconds", "gauge",
+		"Age of the next ready task and of the longest overdue one.");
+	for (size_t i = 0; i < 2 * depths->count; i++) {
+		const struct depth *d = &depths->items[i / 2];
+
+		buf_text(out, "push_queue_oldest_age_seconds{");
+		put_label(out, "queue", d->queue);
+		put_label(out, "state", i % 2 == 0 ? "ready" : "overdue");
+		buf_text(out, "} ");
+		put_seconds(out,
+			(i % 2 == 0 ? d->oldest_age_ms : d->overdue_age_ms) *
+				1000);
+		buf_putc(out, '\n');
+	}
 }
 
 static void put_vendors(const struct stats *s, struct buf *out)
@@ -303,6 +514,36 @@ static void put_live(const struct live *live, struct buf *out)
 	}
 }
 
+static void put_facts(const struct live *live, struct buf *out)
+{
+	for (size_t f = 0; live_facts[f].name != NULL; f++) {
+		const struct live_fact *fact = &live_facts[f];
+
+		if (fact->help != NULL) {
+			family(out, fact->metric,
+				fact->sort == LIVE_FACT_TOTAL ? "counter"
+							      : "gauge",
+				fact->help);
+		}
+		for (size_t i = 0; i < live_count(live); i++) {
+			int64_t n =
+				fact->sort == LIVE_FACT_TOTAL
+					? (int64_t)live_at(live, i)->facts[f]
+					: live_gauge(live, i, f);
+
+			if (!live_at(live, i)->has_fact[f] || n < 0) {
+				continue;
+			}
+			buf_fmt(out, "%s{", fact->metric);
+			put_label(out, "node", live_at(live, i)->name);
+			if (fact->label != NULL) {
+				put_label(out, "what", fact->label);
+			}
+			sample_end(out, (uint64_t)n);
+		}
+	}
+}
+
 static void put_live_outcomes(const struct live *live, struct buf *out)
 {
 	family(out, "push_node_outcomes_total", "counter",
@@ -325,9 +566,10 @@ static void put_live_outcomes(const struct live *live, struct buf *out)
 	plain(out, "push_bad_datagrams_total", live_bad(live));
 }
 
-void expose(const struct stats *s, const struct live *live,
-	int64_t started_unix_ms, struct buf *out)
+void expose(const struct expose_from *from, struct buf *out)
 {
+	const struct stats *s = from->stats;
+
 	family(out, "push_build_info", "gauge", "The version, as a label.");
 	buf_text(out, "push_build_info{");
 	put_label(out, "version", PUSH_VERSION);
@@ -335,14 +577,21 @@ void expose(const struct stats *s, const struct live *live,
 	family(out, "push_start_time_seconds", "gauge",
 		"When push-stats was started, Unix time.");
 	buf_text(out, "push_start_time_seconds ");
-	put_seconds(out, started_unix_ms * 1000);
+	put_seconds(out, from->started_unix_ms * 1000);
 	buf_putc(out, '\n');
 	put_outcomes(s, out);
+	put_senders(&s->senders, out);
 	put_vendors(s, out);
+	put_vendor_apps(s, out);
 	put_ends(s, out);
 	put_latencies(s, out);
-	if (live != NULL) {
-		put_live(live, out);
-		put_live_outcomes(live, out);
+	put_sla(s, out);
+	if (from->live != NULL) {
+		put_live(from->live, out);
+		put_facts(from->live, out);
+		put_live_outcomes(from->live, out);
+	}
+	if (from->depths != NULL) {
+		put_depths(from->depths, out);
 	}
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "queue/depth.h"
 #include "stats/live.h"
 #include "stats/stats.h"
 
@@ -17,8 +18,15 @@ enum { EXPOSE_MAX_BYTES = 16 * 1024 * 1024 };
 
 #define EXPOSE_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* Appends the whole page.  `live' NULL: no counters are listened to. */
-void expose(const struct stats *s, const struct live *live,
-	int64_t started_unix_ms, struct buf *out);
+/* Where the numbers come from. */
+struct expose_from {
+	const struct stats *stats;
+	const struct live *live;     /* NULL: no counters are listened to */
+	const struct depths *depths; /* NULL: no queue is looked at */
+	int64_t started_unix_ms;
+};
+
+/* Appends the whole page. */
+void expose(const struct expose_from *from, struct buf *out);
 
 #endif

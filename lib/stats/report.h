@@ -6,6 +6,7 @@
 #define PUSH_STATS_REPORT_H
 
 #include "base/buf.h"
+#include "queue/depth.h"
 #include "stats/live.h"
 #include "stats/stats.h"
 
@@ -15,8 +16,9 @@ enum { REPORT_MAX_BYTES = 4 * 1024 * 1024 };
 void report_table(const struct stats *s, struct buf *out);
 
 /* Appends one JSON object, without a newline; times in microseconds.  `live'
- * adds what the programs say about themselves; NULL: nothing does. */
-void report_json(
-	const struct stats *s, const struct live *live, struct buf *out);
+ * adds what the programs say about themselves, `depths' the queues; NULL:
+ * nothing does. */
+void report_json(const struct stats *s, const struct live *live,
+	const struct depths *depths, struct buf *out);
 
 #endif

@@ -52,6 +52,18 @@ static void put_hist(struct buf *out, const char *name, const struct hist *h)
 	buf_putc(out, '}');
 }
 
+/* How many were at most each of limits_us, and over the one before. */
+static void put_within(struct buf *out, const struct hist *h)
+{
+	json_put_name(out, "within");
+	buf_putc(out, '[');
+	for (size_t i = 0; i <= HIST_LIMIT_COUNT; i++) {
+		buf_text(out, i > 0 ? "," : "");
+		buf_u64(out, h->within[i]);
+	}
+	buf_putc(out, ']');
+}
+
 static void put_cell_members(struct buf *out, const struct stats_cell *cell)
 {
 	put_hist(out, "wait", &cell->wait);
@@ -81,6 +93,7 @@ static void put_node(struct buf *out, const struct stats_node *node)
 	begin(out);
 	put_text(out, "node", node->name.text);
 	put_cell_members(out, &sum);
+	put_within(out, &sum.total);
 	stats_cell_release(&sum);
 	if (node->backlog.changes != NULL) {
 		struct backlog_peak peak;
@@ -182,6 +195,7 @@ static void put_vendor(struct buf *out, const struct stats_vendor *v)
 	put_u64(out, "at_fault", sum.at_fault);
 	put_ratio(out, "success", sum.accepted, sum.accepted + sum.at_fault);
 	put_ratio(out, "success_of_all", sum.accepted, sum.records);
+	put_hist(out, "latency", &v->latency);
 	json_put_name(out, "reasons");
 	buf_putc(out, '[');
 	for (int r = 0; r < REASON_COUNT; r++) {
@@ -206,6 +220,148 @@ static void put_vendor(struct buf *out, const struct stats_vendor *v)
 	buf_text(out, "]}");
 }
 
+static void put_facts(struct buf *out, const struct live *live, size_t node)
+{
+	json_put_name(out, "facts");
+	buf_putc(out, '{');
+	for (size_t f = 0; live_facts[f].name != NULL; f++) {
+		const struct live_node *n = live_at(live, node);
+
+		if (n->has_fact[f]) {
+			put_i64(out, live_facts[f].name,
+				live_facts[f].sort == LIVE_FACT_TOTAL
+					? (int64_t)n->facts[f]
+					: live_gauge(live, node, f));
+		}
+	}
+	buf_putc(out, '}');
+}
+
+static void put_held(struct buf *out, const char *node, enum sla_of of,
+	size_t class, const struct stats_kept *kept, const struct sla *sla)
+{
+	size_t p = class / KIND_COUNT;
+	size_t k = class % KIND_COUNT;
+
+	if (kept->records == 0) {
+		return;
+	}
+	begin(out);
+	put_text(out, "of", sla_of_name(of));
+	if (node != NULL) {
+		put_text(out, "node", node);
+	}
+	put_class(out, p, k);
+	put_i64(out, "limit_us", sla->limits_us[of][p][k]);
+	put_u64(out, "records", kept->records);
+	put_u64(out, "late", kept->late);
+	buf_putc(out, '}');
+}
+
+static void put_sla(const struct stats *s, struct buf *out)
+{
+	enum { CLASSES = PRIORITY_COUNT * KIND_COUNT };
+
+	json_put_name(out, "sla");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < s->node_count * CLASSES; i++) {
+		size_t class = i % CLASSES;
+		const struct stats_node *node = &s->nodes[i / CLASSES];
+		const struct stats_cell *cell =
+			&node->cells[class / KIND_COUNT][class % KIND_COUNT];
+		struct stats_kept kept = { cell->total.count, cell->late };
+
+		put_held(out, node->name.text, SLA_NODE, class, &kept, &s->sla);
+	}
+	for (size_t i = 0; i < CLASSES; i++) {
+		size_t p = i / KIND_COUNT;
+		size_t k = i % KIND_COUNT;
+		struct stats_kept wait = { s->queue_wait[p][k].count,
+			s->queue_late[p][k] };
+
+		put_held(out, NULL, SLA_QUEUE_WAIT, i, &wait, &s->sla);
+		put_held(out, NULL, SLA_END_TO_END, i, &s->delivery[p][k],
+			&s->sla);
+	}
+	buf_putc(out, ']');
+}
+
+static void put_senders(const struct senders *s, struct buf *out)
+{
+	json_put_name(out, "apps");
+	buf_putc(out, '[');
+	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
+		if (s->apps[i].records > 0) {
+			begin(out);
+			put_text(out, "app", s->apps[i].name.text);
+			put_u64(out, "records", s->apps[i].records);
+			put_u64(out, "users",
+				distinct_count(&s->apps[i].users));
+			buf_putc(out, '}');
+		}
+	}
+	buf_putc(out, ']');
+	json_put_name(out, "campaigns");
+	buf_putc(out, '[');
+	for (size_t i = 0; i <= STATS_CAMPAIGNS_MAX; i++) {
+		const struct stats_campaign *c = &s->campaigns[i];
+
+		if (c->records > 0) {
+			begin(out);
+			put_text(out, "app", c->app.text);
+			put_text(out, "campaign", c->name.text);
+			put_u64(out, "records", c->records);
+			put_u64(out, "accepted", c->accepted);
+			put_u64(out, "users", distinct_count(&c->users));
+			buf_putc(out, '}');
+		}
+	}
+	buf_putc(out, ']');
+}
+
+static void put_recent(const struct recent *recent, struct buf *out)
+{
+	const struct recent_one *one;
+
+	json_put_name(out, "recent");
+	buf_putc(out, '[');
+	for (size_t i = 0; (one = recent_at(recent, i)) != NULL; i++) {
+		begin(out);
+		put_i64(out, "at_unix_us", one->at_unix_us);
+		put_text(out, "id", one->id.text);
+		put_text(out, "app", one->app.text);
+		put_text(out, "node", one->node.text);
+		put_text(out, "outcome", outcome_name(one->outcome));
+		put_text(out, "reason", reason_row(one->reason)->name);
+		put_i64(out, "attempt", one->attempt);
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+}
+
+static void put_depths(const struct depths *depths, struct buf *out)
+{
+	json_put_name(out, "queues_known");
+	buf_text(out, depths->is_known ? "true" : "false");
+	json_put_name(out, "queues");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < depths->count; i++) {
+		const struct depth *d = &depths->items[i];
+
+		begin(out);
+		put_text(out, "queue", d->queue);
+		put_i64(out, "ready", d->ready);
+		put_i64(out, "redeliver", d->redeliver);
+		put_i64(out, "delayed", d->delayed);
+		put_i64(out, "overdue", d->overdue);
+		put_i64(out, "dead", d->dead);
+		put_i64(out, "oldest_age_ms", d->oldest_age_ms);
+		put_i64(out, "overdue_age_ms", d->overdue_age_ms);
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+}
+
 static void put_live(const struct live *live, struct buf *out)
 {
 	json_put_name(out, "live");
@@ -224,6 +380,7 @@ static void put_live(const struct live *live, struct buf *out)
 			buf_text(out, "null");
 		}
 		put_u64(out, "inside", now.inside);
+		put_facts(out, live, i);
 		for (int t = 0; t < LIVE_TOTAL_COUNT; t++) {
 			enum live_total total = (enum live_total)t;
 
@@ -235,14 +392,22 @@ static void put_live(const struct live *live, struct buf *out)
 	put_u64(out, "bad_datagrams", live_bad(live));
 }
 
-void report_json(
-	const struct stats *s, const struct live *live, struct buf *out)
+void report_json(const struct stats *s, const struct live *live,
+	const struct depths *depths, struct buf *out)
 {
 	buf_putc(out, '{');
 	put_u64(out, "records", s->records);
+	put_u64(out, "redelivered", s->redelivered);
 	put_u64(out, "unreadable", s->unreadable);
 	put_u64(out, "untimed", s->untimed);
 	put_u64(out, "clamped", s->clamped);
+	json_put_name(out, "limits_us");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < HIST_LIMIT_COUNT; i++) {
+		buf_text(out, i > 0 ? "," : "");
+		buf_i64(out, hist_limit_us(i));
+	}
+	buf_putc(out, ']');
 	json_put_name(out, "nodes");
 	buf_putc(out, '[');
 	for (size_t i = 0; i < s->node_count; i++) {
@@ -257,19 +422,14 @@ void report_json(
 		put_vendor(out, &s->vendors[i]);
 	}
 	buf_putc(out, ']');
-	json_put_name(out, "apps");
-	buf_putc(out, '[');
-	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
-		if (s->apps[i].records > 0) {
-			begin(out);
-			put_text(out, "app", s->apps[i].name.text);
-			put_u64(out, "records", s->apps[i].records);
-			buf_putc(out, '}');
-		}
-	}
-	buf_putc(out, ']');
+	put_senders(&s->senders, out);
+	put_sla(s, out);
+	put_recent(&s->recent, out);
 	if (live != NULL) {
 		put_live(live, out);
+	}
+	if (depths != NULL) {
+		put_depths(depths, out);
 	}
 	buf_putc(out, '}');
 }

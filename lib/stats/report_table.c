@@ -277,14 +277,17 @@ static void put_vendors(const struct stats *s, struct buf *out)
 
 static void put_apps(const struct stats *s, struct buf *out)
 {
-	static const char *const names[] = { "app", "records", NULL };
+	static const char *const names[] = { "app", "records", "users", NULL };
 	struct table t;
 
 	table_init_heads(&t, names);
 	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
-		if (s->apps[i].records > 0) {
-			table_text(&t, s->apps[i].name.text);
-			table_u64(&t, s->apps[i].records);
+		const struct stats_app *app = &s->senders.apps[i];
+
+		if (app->records > 0) {
+			table_text(&t, app->name.text);
+			table_u64(&t, app->records);
+			table_u64(&t, distinct_count(&app->users));
 		}
 	}
 	end(&t, "records by app", out);

@@ -19,39 +19,12 @@ struct walk {
 	int64_t previous_us; /* the `out' of the node before */
 	int64_t end_us;      /* the last `out', or the vendor's */
 	size_t place;        /* of the node before, plus 1 */
+	struct span node;    /* the last, and the one before that */
+	struct span node_before;
 	bool is_copy; /* these stamps are the task's, and part 0 counts them */
 	bool has_answer;
 	struct record_stamp vendor; /* node absent: none was met */
 };
-
-/* What may stand in a label: `text', or "other" when it is too long or would
- * disturb a terminal. */
-static struct span label_text(struct span text)
-{
-	if (text.ptr == NULL) {
-		return span_of("");
-	}
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-
-		if (c < ' ' || c == 0x7f) {
-			return span_of("other");
-		}
-	}
-	return text.len > STATS_LABEL_BYTES ? span_of("other") : text;
-}
-
-static void label_set(struct stats_label *l, struct span text)
-{
-	memcpy(l->text, text.ptr, text.len);
-	l->text[text.len] = '\0';
-	l->len = text.len;
-}
-
-static bool label_is(const struct stats_label *l, struct span text)
-{
-	return l->len == text.len && memcmp(l->text, text.ptr, text.len) == 0;
-}
 
 static bool is_sane(int64_t us)
 {
@@ -121,6 +94,7 @@ static void take_stamp(struct stats *s, const struct record *r,
 	hist_add(&cell->service, clamp(s, stamp->out_us - stamp->in_us));
 	total = clamp(s, stamp->out_us - w->previous_us);
 	hist_add(&cell->total, total);
+	cell->late += total > s->sla.limits_us[SLA_NODE][r->priority][r->kind];
 	if (s->has_backlog) {
 		int64_t enter = r->t0_unix_us + w->previous_us;
 
@@ -142,6 +116,9 @@ static void look_for_vendor(struct walk *w, const struct record_stamp *stamp)
 
 	if (has_answer || span_is(stamp->node, "apns") ||
 		span_is(stamp->node, "fcm")) {
+		if (!is_sane(stamp->in_us) || !is_sane(stamp->out_us)) {
+			return; /* counted as untimed already */
+		}
 		w->vendor = *stamp;
 		w->has_answer = has_answer;
 		w->end_us = stamp->out_us;
@@ -189,8 +166,8 @@ static void count_answer(
 
 /* Counts what the vendor was asked, not what a policy or we ourselves held back
  * at its node. */
-static void take_vendor(
-	struct stats *s, const struct record *r, const struct walk *w)
+static void take_vendor(struct stats *s, const struct record *r,
+	const struct walk *w, struct stats_app *app)
 {
 	struct stats_vendor *v;
 	int64_t status = 0;
@@ -205,6 +182,12 @@ static void take_vendor(
 		return;
 	}
 	v->reasons[r->reason]++;
+	hist_add(&v->latency, w->vendor.out_us > w->vendor.in_us
+				      ? w->vendor.out_us - w->vendor.in_us
+				      : 0);
+	if (app != NULL) {
+		success_add(&app->vendors[v - s->vendors], r->reason, 1);
+	}
 	if (json_int(json_get(w->vendor.facts, "status"), &status) != 0) {
 		status = 0;
 	}
@@ -214,43 +197,13 @@ static void take_vendor(
 	}
 }
 
-static void take_app(struct stats *s, const struct record *r)
-{
-	enum { SLOTS = sizeof(s->app_slots) / sizeof(*s->app_slots) };
-	uint32_t hash = 2166136261U; /* FNV-1a */
-	struct stats_app *app = &s->apps[STATS_APPS_MAX];
-	struct span name = label_text(r->app);
-
-	if (r->app.ptr == NULL || r->reason == REASON_UNKNOWN_APP) {
-		return; /* names that anybody can invent */
-	}
-	for (size_t i = 0; i < name.len; i++) {
-		hash = (hash ^ (unsigned char)name.ptr[i]) * 16777619U;
-	}
-	for (;; hash++) {
-		uint16_t *slot = &s->app_slots[hash % SLOTS];
-
-		if (*slot == 0 && s->app_count == STATS_APPS_MAX) {
-			break;
-		}
-		if (*slot == 0) {
-			*slot = (uint16_t)++s->app_count;
-			label_set(&s->apps[*slot - 1].name, name);
-		}
-		if (label_is(&s->apps[*slot - 1].name, name)) {
-			app = &s->apps[*slot - 1];
-			break;
-		}
-	}
-	app->records++;
-}
-
 struct stats *stats_new(bool has_backlog)
 {
 	struct stats *s = mem_array(1, sizeof(*s));
 
 	s->has_backlog = has_backlog;
-	label_set(&s->apps[STATS_APPS_MAX].name, span_of("other"));
+	sla_defaults(&s->sla);
+	senders_init(&s->senders);
 	return s;
 }
 
@@ -281,7 +234,62 @@ void stats_free(struct stats *s)
 	for (size_t n = 0; n < s->node_count; n++) {
 		backlog_release(&s->nodes[n].backlog);
 	}
+	for (size_t v = 0; v < s->vendor_count; v++) {
+		hist_release(&s->vendors[v].latency);
+	}
+	senders_release(&s->senders);
 	mem_free(s);
+}
+
+/* Stamps before the fan-out are the task's; its part 0 counts them. */
+static bool is_copy(const struct record *r)
+{
+	return r->part_n > 0 && record_passed(r, FAN_OUT_NODE);
+}
+
+/* Queue wait and end-to-end time. */
+static void take_ends(struct stats *s, const struct record *r,
+	const struct walk *w, bool has_stamps)
+{
+	const struct sla *sla = &s->sla;
+	enum priority p = r->priority;
+	enum kind k = r->kind;
+	int64_t begin_us = 0;
+
+	if (r->created_unix_ms > 0 && r->created_unix_ms <= SANE_US / 1000) {
+		begin_us = r->created_unix_ms * 1000 - r->t0_unix_us;
+		if (!is_copy(r)) {
+			int64_t wait_us = clamp(s, -begin_us);
+
+			hist_add(&s->queue_wait[p][k], wait_us);
+			s->queue_late[p][k] +=
+				wait_us > sla->limits_us[SLA_QUEUE_WAIT][p][k];
+		}
+	}
+	if (has_stamps) {
+		int64_t total_us = clamp(s, w->end_us - begin_us);
+
+		hist_add(&s->end_to_end[p][k][r->outcome], total_us);
+		if (r->outcome == OUTCOME_ACCEPTED ||
+			r->outcome == OUTCOME_FAILED) {
+			s->delivery[p][k].records++;
+			s->delivery[p][k].late +=
+				total_us > sla->limits_us[SLA_END_TO_END][p][k];
+		}
+	}
+}
+
+/* The node that decided it is the last one before push-ack. */
+static void take_failure(
+	struct stats *s, const struct record *r, const struct walk *w)
+{
+	if (r->outcome != OUTCOME_FAILED && r->outcome != OUTCOME_REJECTED &&
+		r->outcome != OUTCOME_RETRY) {
+		return;
+	}
+	recent_add(&s->recent, r,
+		span_is(w->node, "ack") ? w->node_before : w->node,
+		r->t0_unix_us + w->end_us);
 }
 
 void stats_take(struct stats *s, const struct record *r)
@@ -289,9 +297,8 @@ void stats_take(struct stats *s, const struct record *r)
 	struct json_iter it = json_iter(r->trace);
 	struct record_stamp stamp;
 	struct walk w = { 0 };
-	int64_t begin_us = 0;
+	struct stats_app *app;
 	size_t stamps = 0;
-	bool is_copy;
 
 	if (r->outcome != OUTCOME_UNDECIDED && !r->was_decided) {
 		s->unreadable++;
@@ -299,7 +306,8 @@ void stats_take(struct stats *s, const struct record *r)
 	}
 	s->records++;
 	s->decided[r->outcome][r->reason]++;
-	take_app(s, r);
+	s->redelivered += r->attempt > 1;
+	app = senders_take(&s->senders, r);
 	if (r->trace == NULL) {
 		return;
 	}
@@ -307,28 +315,20 @@ void stats_take(struct stats *s, const struct record *r)
 		s->untimed++;
 		return;
 	}
-	is_copy = r->part_n > 0 && record_passed(r, FAN_OUT_NODE);
-	w.is_copy = is_copy;
+	w.is_copy = is_copy(r);
 	while (record_stamp_next(&it, &stamp)) {
 		w.is_copy = w.is_copy && !span_is(stamp.node, FAN_OUT_NODE);
 		take_stamp(s, r, &stamp, &w);
 		look_for_vendor(&w, &stamp);
+		w.node_before = w.node;
+		w.node = stamp.node;
 		stamps++;
 	}
 	if (w.vendor.node.ptr != NULL) {
-		take_vendor(s, r, &w);
+		take_vendor(s, r, &w, app);
 	}
-	if (r->created_unix_ms > 0 && r->created_unix_ms <= SANE_US / 1000) {
-		begin_us = r->created_unix_ms * 1000 - r->t0_unix_us;
-		if (!is_copy) {
-			hist_add(&s->queue_wait[r->priority][r->kind],
-				clamp(s, -begin_us));
-		}
-	}
-	if (stamps > 0) {
-		hist_add(&s->end_to_end[r->priority][r->kind][r->outcome],
-			clamp(s, w.end_us - begin_us));
-	}
+	take_ends(s, r, &w, stamps > 0);
+	take_failure(s, r, &w);
 }
 
 struct stats_cell stats_node_sum(const struct stats_node *node)
@@ -342,6 +342,7 @@ struct stats_cell stats_node_sum(const struct stats_node *node)
 		hist_merge(&sum.wait, &cell->wait);
 		hist_merge(&sum.service, &cell->service);
 		hist_merge(&sum.total, &cell->total);
+		sum.late += cell->late;
 	}
 	return sum;
 }
@@ -351,16 +352,7 @@ struct stats_success stats_vendor_success(const struct stats_vendor *vendor)
 	struct stats_success sum = { 0 };
 
 	for (int i = 0; i < REASON_COUNT; i++) {
-		const struct reason_row *row = reason_row((enum reason)i);
-
-		sum.records += vendor->reasons[i];
-		if (row->outcome == OUTCOME_ACCEPTED) {
-			sum.accepted += vendor->reasons[i];
-		} else if (row->outcome == OUTCOME_RETRY ||
-			   i == REASON_VENDOR_CONFIG ||
-			   i == REASON_ATTEMPTS_EXHAUSTED) {
-			sum.at_fault += vendor->reasons[i];
-		}
+		success_add(&sum, (enum reason)i, vendor->reasons[i]);
 	}
 	return sum;
 }

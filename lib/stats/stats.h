@@ -17,19 +17,14 @@
 #include "record/record.h"
 #include "stats/backlog.h"
 #include "stats/hist.h"
+#include "stats/recent.h"
+#include "stats/senders.h"
+#include "stats/sla.h"
 
 /* All labels are bounded; what comes beyond is counted under "other". */
 enum {
-	STATS_NODES_MAX = 32, /* further nodes' stamps count as untimed */
-	STATS_VENDORS_MAX = 8,
+	STATS_NODES_MAX = 32,   /* further nodes' stamps count as untimed */
 	STATS_ANSWERS_MAX = 64, /* of one vendor */
-	STATS_APPS_MAX = 256,
-	STATS_LABEL_BYTES = 48,
-};
-
-struct stats_label {
-	size_t len;
-	char text[STATS_LABEL_BYTES + 1];
 };
 
 /* The latencies of a node for one priority and kind. */
@@ -37,6 +32,7 @@ struct stats_cell {
 	struct hist wait;
 	struct hist service;
 	struct hist total;
+	uint64_t late; /* whose total was over the limit */
 };
 
 struct stats_node {
@@ -57,11 +53,13 @@ struct stats_vendor {
 	uint64_t reasons[REASON_COUNT];
 	struct stats_answer answers[STATS_ANSWERS_MAX];
 	size_t answer_count;
+	struct hist latency; /* of those, from read to answered */
 };
 
-struct stats_app {
-	struct stats_label name;
+/* How many were held against a limit, and how many were over it. */
+struct stats_kept {
 	uint64_t records;
+	uint64_t late;
 };
 
 struct stats {
@@ -74,24 +72,20 @@ struct stats {
 	uint64_t decided[OUTCOME_COUNT][REASON_COUNT];
 	/* From created_ms to the claim, where created_ms is given. */
 	struct hist queue_wait[PRIORITY_COUNT][KIND_COUNT];
+	uint64_t queue_late[PRIORITY_COUNT][KIND_COUNT]; /* over the limit */
 	/* From created_ms, else the claim, to the vendor's answer, else to the
 	 * last node. */
 	struct hist end_to_end[PRIORITY_COUNT][KIND_COUNT][OUTCOME_COUNT];
+	/* Of those that a vendor took or refused for good. */
+	struct stats_kept delivery[PRIORITY_COUNT][KIND_COUNT];
 	struct stats_node nodes[STATS_NODES_MAX]; /* in the chain's order */
 	size_t node_count;
 	struct stats_vendor vendors[STATS_VENDORS_MAX];
 	size_t vendor_count;
-	struct stats_app apps[STATS_APPS_MAX + 1]; /* the last one is "other" */
-	size_t app_count;
-	uint16_t app_slots[4 * STATS_APPS_MAX]; /* place in apps + 1; 0: free */
-};
-
-/* What a vendor's numbers come to. */
-struct stats_success {
-	uint64_t records; /* asked to deliver */
-	uint64_t accepted;
-	uint64_t at_fault; /* not accepted and not the notification's fault:
-	                      unavailable, throttled, ambiguous, configuration */
+	uint64_t redelivered; /* records in a second or later attempt */
+	struct sla sla;       /* the defaults until somebody sets others */
+	struct senders senders;
+	struct recent recent;
 };
 
 /* `has_backlog' also keeps the backlog over time; some 0.5 MiB a node. */

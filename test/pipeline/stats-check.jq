@@ -32,6 +32,7 @@ def read:
 	| {
 		app, created_ms, t0: .trace.t0_us, stamps: $stamps, passes: $stamps[($copies // 0):],
 		is_copy: ($copies != null), answer: $answer,
+		user, campaign, attempt: (first(.trace[]? | arrays | .[2]?.attempt? // empty) // 0),
 		outcome: (.trace.outcome // "undecided"), reason: (.trace.reason // ""),
 		priority: (.priority // "normal"),
 		kind: (.kind // (if [has("users", "devices", "topic", "condition", "channel")] | any
@@ -39,6 +40,16 @@ def read:
 		vendor: ($answer.node // ($stamps | map(.node | select(. == "apns" or . == "fcm")) | last)),
 		end: ($answer.out // $stamps[-1].out)
 	};
+
+# push-stats(1): the limits when push.conf sets none, in seconds.
+def limit_us: 1000000 * (
+	if .of == "end-to-end" then 120
+	elif .kind == "batch" then { node: 60, "queue-wait": 900 }[.of]
+	elif .of == "node" then { high: 1, normal: 5, low: 60 }[.priority]
+	else { high: 10, normal: 60, low: 900 }[.priority] end);
+
+def held: group_by([.of, .node, class]) | map({ ("\(.[0].of) \(.[0].node // "") \(.[0] | class)"):
+	{ limit_us: (.[0] | limit_us), records: length, late: (map(select(.us > limit_us)) | length) } }) | add // {};
 
 # Where records are, over time: the greatest sum of changes at the end of a step.
 def backlog($step):
@@ -57,6 +68,8 @@ def differ($where; $want; $have):
 		select((($want - $have) | fabs) > 0.001) | "\($where): \($have), not \($want)"
 	elif ($want | type) == "number" and ($where | test("p[0-9]+_us$")) then
 		select((($want - $have) | fabs) * 64 > $want) | "\($where): \($have) is too far from \($want)"
+	elif ($where | test("\\.users$")) then # an estimate
+		select((($want - $have) | fabs) * 10 > $want) | "\($where): \($have) is too far from \($want)"
 	elif ($want | type) == "object" then
 		(($want | keys_unsorted) + (($have // {}) | keys_unsorted) | unique)[] as $k
 		| differ("\($where).\($k)"; $want[$k]; $have[$k])
@@ -91,6 +104,9 @@ $said[0] as $said
 			total: (map(.total | clamp) | summary) };
 		.[0].node as $node
 		| latencies + {
+			within: ([$said.limits_us[], null] as $limits | map(.total | clamp) as $us
+				| [range($limits | length) as $i | [$us[] | select(
+					($limits[$i] == null or . <= $limits[$i]) and ($i == 0 or . > $limits[$i - 1]))] | length]),
 			classes: (group_by(class) | map({ (.[0] | class): latencies }) | add),
 			backlog: backlog($said.nodes[] | select(.node == $node) | .backlog.step_us)
 		}) }) | add // {}),
@@ -99,7 +115,16 @@ $said[0] as $said
 	end_to_end: ($ends | group_by([class, .outcome])
 		| map({ (.[0] | "\(class) \(.outcome)"): (map(.us | clamp) | summary) }) | add // {}),
 	outcomes: ($records | counted("\(.outcome) \(.reason)")),
-	apps: ([$records[] | select(.app and .reason != "unknown-app")] | counted(.app)),
+	redelivered: ([$records[] | select(.attempt > 1)] | length),
+	apps: ([$records[] | select(.app and .reason != "unknown-app")] | group_by(.app)
+		| map({ (.[0].app): { records: length, users: (map(.user // empty) | unique | length) } }) | add // {}),
+	campaigns: ([$records[] | select(.app and .campaign and .reason != "unknown-app")] | group_by([.app, .campaign])
+		| map({ (.[0] | "\(.app) \(.campaign)"): { records: length, users: (map(.user // empty) | unique | length),
+			accepted: (map(select(.outcome == "accepted")) | length) } }) | add // {}),
+	sla: ([($passes[] | { of: "node", node, priority, kind, us: (.total | clamp) }),
+		($queue[] | { of: "queue-wait", priority, kind, us: (.us | clamp) }),
+		($ends[] | select(.outcome == "accepted" or .outcome == "failed")
+			| { of: "end-to-end", priority, kind, us: (.us | clamp) })] | held),
 	vendors: ([$records[] | select(.vendor and .reason != "not-before"
 			and (.outcome | . == "accepted" or . == "failed" or . == "retry"))]
 		| group_by(.vendor) | map({ (.[0].vendor): (
@@ -109,18 +134,22 @@ $said[0] as $said
 			| { records: length, accepted: $accepted, at_fault: $fault,
 				success: (if $accepted + $fault > 0 then $accepted / ($accepted + $fault) else null end),
 				success_of_all: ($accepted / length),
+				latency: (map((.answer // (.stamps | map(select(.node == "apns" or .node == "fcm")) | last))
+					| .out - .in | clamp) | summary),
 				reasons: counted(.reason),
 				answers: ([.[] | select(.answer)]
 					| counted("\(.answer.facts.status // 0) \(.answer.facts.answer // "")")) }
 		) }) | add // {})
 } as $want
 | ($said | {
-	records, unreadable, clamped,
+	records, unreadable, clamped, redelivered,
 	nodes: (.nodes | index_all(.node; del(.node) | .classes |= by_class)),
 	queue_wait: (.queue_wait | by_class),
 	end_to_end: (.end_to_end | index_all("\(class) \(.outcome)"; del(.priority, .kind, .outcome))),
 	outcomes: (.outcomes | index_all("\(.outcome) \(.reason)"; .records)),
-	apps: (.apps | index_all(.app; .records)),
+	apps: (.apps | index_all(.app; del(.app))),
+	campaigns: (.campaigns | index_all("\(.app) \(.campaign)"; del(.app, .campaign))),
+	sla: (.sla | index_all("\(.of) \(.node // "") \(class)"; { limit_us, records, late })),
 	vendors: (.vendors | index_all(.vendor; del(.vendor)
 		| .reasons |= index_all(.reason; .records)
 		| .answers |= index_all("\(.status) \(.answer)"; .records)))

@@ -29,13 +29,15 @@ many() { # COUNT
 			us += 1 + int(rand() * 400)
 			x = 0
 			head = sprintf("{\"app\":\"%s\"", pick("shop news bank"))
+			if (rand() < 0.9) head = head sprintf(",\"user\":\"u-%d\"", int(rand() * 300))
+			if (rand() < 0.4) head = head sprintf(",\"campaign\":\"%s\"", pick("spring autumn"))
 			if (rand() < 0.5) head = head sprintf(",\"priority\":\"%s\"", pick("high normal low"))
 			if (rand() < 0.3) head = head ",\"kind\":\"batch\""
 			else if (rand() < 0.2) head = head ",\"topic\":\"all\""
 			if (rand() < 0.3) head = head sprintf(",\"part\":{\"n\":%d,\"of\":4}", int(rand() * 4))
 			if (rand() < 0.8) head = head sprintf(",\"created_ms\":%d%03d", \
 				t0 - int(rand() * 5), int(rand() * 1000))
-			t = stamp("pop", "{\"q\":\"push\",\"uid\":\"u" n "\",\"receipt\":\"w1:" n "\",\"attempt\":1}", 1, 50)
+			t = stamp("pop", "{\"q\":\"push\",\"uid\":\"u" n "\",\"receipt\":\"w1:" n "\",\"attempt\":" (rand() < 0.05 ? 2 : 1) "}", 1, 50)
 			t = t stamp("auth", "", 1, 50) stamp("risk", "", 1, 50) stamp("lookup", "", 1, 90)
 			r = rand()
 			if (r < 0.1) d = "suppressed fatigue-cap"
@@ -45,6 +47,7 @@ many() { # COUNT
 				sub(";", " ", d)
 			} else if (r < 0.6) {
 				d = r < 0.55 ? "accepted ok" : "failed token-dead"
+				if (rand() < 0.3) x += 2000000 + int(rand() * 6000000)
 				t = t stamp("apns", r < 0.55 ? "{\"status\":200,\"answer\":\"ok\"}" : \
 					"{\"status\":410,\"answer\":\"Unregistered\"}", 500, 90000)
 			} else {
@@ -103,7 +106,7 @@ counts_to() { # N
 	grep -Eq '^apns +1 +0\.010 +0\.010 +2\.470 ' "$output_file"
 	grep -Eq '^rejected +unauthorized +1 +50\.00%$' "$output_file"
 	grep -Eq '^apns +1 +1 +0 +100\.00% +100\.00%$' "$output_file"
-	grep -Eq '^shop +2$' "$output_file"
+	grep -Eq '^shop +2 +0$' "$output_file"
 	grep -Eq '^normal single +accepted +1 +2\.500 ' "$output_file"
 }
 
@@ -212,6 +215,7 @@ counts_to() { # N
 	get /api/stats >api
 	push-stats --report --format json <captured.ndjson >report
 	jq -e --slurpfile r report '. as $api | $r[0] | del(.nodes[].backlog) == $api' api
+	[ "$(jq '[.sla[].late] | add' report)" -gt 5 ]
 	# Counts and sums of the histograms are those of the report.
 	jq -r '.nodes[] | .node as $n | .classes[] | "push_node_wait_seconds_count{node=\"\($n)\",priority=\"\(.priority)\",kind=\"\(.kind)\"} \(.wait.count)",
 		"push_node_latency_seconds_sum{node=\"\($n)\",priority=\"\(.priority)\",kind=\"\(.kind)\"} \(.total.sum_us)"' report |
@@ -245,7 +249,9 @@ counts_to() { # N
 }
 
 @test "every metric is on the page and every one of the page is served" {
-	serve --counters "$PWD/counters"
+	redis_up
+	echo "{\"redis\":\"$REDIS_URL\",\"queues\":[\"push\"]}" >push.conf
+	serve -c push.conf --counters "$PWD/counters"
 	get /metrics | sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' | sort >served
 	grep -oE 'push_[a-z_]+' "$ROOT/man/push-stats.1" | sort -u >told
 	diff served told
@@ -285,6 +291,71 @@ counts_to() { # N
 	[ "$status" -eq 100 ]
 }
 
+# --- limits --------------------------------------------------------------------------
+
+@test "records over the limits of push.conf are counted, and HUP sets others" {
+	local latencies='"pop":[0,5],"apns":[10,1500000,{"status":200,"answer":"ok"}],"ack":[1500001,1500002]'
+	echo '{"stats":{"sla":[{"of":"node","within":"1s"},{"of":"end-to-end","priority":"high","within":"1400ms"}]}}' >push.conf
+	serve -c push.conf
+	feed stats "$(accepted "$latencies" '"priority":"high"'; accepted "$latencies" '"priority":"low"')
+"
+	wait_until 10 counts_to 2
+	get /api/stats >api
+	has_in api '.[0].sla | map(select(.of == "node" and .node == "apns")) | map([.priority, .records, .late]) == [["high",1,1],["low",1,1]]'
+	has_in api '.[0].sla | map(select(.of == "end-to-end")) | map([.priority, .limit_us, .records, .late]) == [["high",1400000,1,1],["low",120000000,1,0]]'
+	get /metrics >metrics
+	grep -Fxq 'push_sla_late_records_total{of="node",node="apns",priority="high",kind="single"} 1' metrics
+	grep -Fxq 'push_sla_late_records_total{of="end-to-end",priority="low",kind="single"} 0' metrics
+	grep -Fxq 'push_sla_limit_seconds{of="end-to-end",priority="high",kind="single"} 1.400000' metrics
+	echo '{"stats":{"sla":[{"within":"2s"}]}}' >push.conf
+	kill -HUP "$(pid_of stats)"
+	is_set() { get /metrics | grep -Fxq 'push_sla_limit_seconds{of="end-to-end",priority="high",kind="single"} 2.000000'; }
+	wait_until 10 is_set
+	feed stats "$(accepted "$latencies" '"priority":"high"')
+"
+	wait_until 10 counts_to 3
+	get /metrics | grep -Fxq 'push_sla_late_records_total{of="node",node="apns",priority="high",kind="single"} 1'
+}
+
+@test "a limit without a time is a usage failure" {
+	echo '{"stats":{"sla":[{"of":"node"}]}}' >push.conf
+	stage '' push-stats -c push.conf --report
+	[ "$status" -eq 100 ]
+	logged "stats.sla"
+}
+
+# --- queues --------------------------------------------------------------------------
+
+@test "the queues' depth and oldest age come from Redis, whose loss makes it not ready" {
+	redis_up
+	local now=${EPOCHREALTIME%.*}000
+	rcli LPUSH push:high "{\"created_ms\":$((now - 60000))}" '{"created_ms":1}' >/dev/null
+	rcli LPUSH '{push:high}:dead' a b c >/dev/null
+	rcli LPUSH '{push:high}:redeliver' a >/dev/null
+	rcli ZADD '{push:high}:delayed' $((now - 5000)) x $((now + 500000)) y >/dev/null
+	rcli LPUSH push:low 'no json' >/dev/null
+	echo "{\"redis\":\"$REDIS_URL\",\"queues\":[\"push:high\",\"push:low\"]}" >push.conf
+	serve -c push.conf
+	known() { get /readyz; }
+	wait_until 10 known
+	get /api/stats >api
+	has_in api '.[0] | .queues_known and (.queues[0] | [.queue, .ready, .redeliver, .delayed, .overdue, .dead]
+		== ["push:high", 2, 1, 2, 1, 3])'
+	has_in api '.[0].queues[0] | .oldest_age_ms >= 60000 and .oldest_age_ms < 160000 and .overdue_age_ms >= 5000 and .overdue_age_ms < 105000'
+	get /metrics >metrics
+	grep -Fxq 'push_queue_records{queue="push:high",state="dead"} 3' metrics
+	grep -Fxq 'push_queue_up 1' metrics
+	# A task without created_ms is as old as it has been seen to wait.
+	waits() { get /api/stats | jq -e '.queues[1] | .ready == 1 and .oldest_age_ms > 900'; }
+	wait_until 10 waits
+	redis_down
+	lost() { get /metrics | grep -Fxq 'push_queue_up 0'; }
+	wait_until 10 lost
+	[ "$(curl -s -o body -w '%{http_code}' "$URL/readyz")" = 503 ]
+	grep -q '^queues: ' body
+	[ "$(get /healthz)" = ok ]
+}
+
 # --- what programs say about themselves --------------------------------------------
 
 @test "live backlog is what was written and not read, and what is held" {
@@ -301,6 +372,47 @@ counts_to() { # N
 	SECOND=6 report counters auth 2 500 500 0
 	SECOND=6 report counters pop 1 0 500 0
 	wait_until 10 is_live '[["pop",null,0],["auth",0,0]]'
+}
+
+@test "what only some programs say is served as it is, and added up over restarts" {
+	serve --counters "$PWD/counters"
+	say() { # PROGRAM PID EXTRA
+		perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Type => SOCK_DGRAM, Peer => "counters")->send(shift)' \
+			"{\"node\":\"$1\",\"program\":\"push-$1\",\"host\":\"h\",\"pid\":$2,\"time_ms\":5000,\"in\":1,\"out\":1,\"held\":0,$3}"
+	}
+	say pop 1 '"claimed":7,"in_flight":3'
+	say apns 2 '"vendor":{"connections":2,"streams":9,"waiting":1,"delayed":4,"connects":3,"goaways":1,"token_age_s":600}'
+	say apns 3 '"vendor":{"connections":1,"streams":5,"waiting":0,"delayed":0,"connects":2,"goaways":0,"token_age_s":-1}'
+	heard() { get /metrics | grep -Fxq 'push_vendor_connections{node="apns"} 3'; }
+	wait_until 10 heard
+	get /metrics >metrics
+	grep -Fxq 'push_vendor_streams{node="apns"} 14' metrics
+	grep -Fxq 'push_vendor_token_age_seconds{node="apns"} 600' metrics
+	grep -Fxq 'push_vendor_events_total{node="apns",what="connects"} 5' metrics
+	grep -Fxq 'push_in_flight_records{node="pop"} 3' metrics
+	grep -Fxq 'push_claimed_total{node="pop"} 7' metrics
+	run ! grep -F 'push_in_flight_records{node="apns"}' metrics
+}
+
+@test "a program that has ended makes it not ready" {
+	serve --counters "$PWD/counters"
+	report counters auth 1 5 5 0
+	is_known() { [ "$(get /api/stats | jq '[.live[].node] | index("auth") != null')" = true ]; }
+	wait_until 10 is_known
+	[ "$(get /readyz)" = ok ]
+	gone() { [ "$(curl -s "$URL/readyz")" = 'auth: no program reports' ]; }
+	wait_until 15 gone
+}
+
+@test "recent failures name task, node and reason, and no user or token" {
+	serve
+	feed stats "$(record failed token-dead '"pop":[0,5],"apns":[9,20,{"status":410,"answer":"Unregistered"}],"ack":[30,40]' \
+		'"id":"order-1","user":"u-secret","device":{"platform":"ios","token":"tttt"}')
+"
+	wait_until 10 counts_to 1
+	get /api/stats >api
+	has_in api '.[0].recent == [{"at_unix_us":1763627000000020,"id":"order-1","app":"shop","node":"apns","outcome":"failed","reason":"token-dead","attempt":0}]'
+	run ! grep -E 'u-secret|tttt' api
 }
 
 @test "a datagram that is no report is counted and said" {

@@ -241,9 +241,9 @@ static void labels_are_bounded(void)
 	}
 	take("{\"app\":\"invented\",\"trace\":{\"t0_us\":1,\"outcome\":"
 	     "\"rejected\",\"reason\":\"unknown-app\"}}");
-	CHECK(stats->app_count == STATS_APPS_MAX);
-	CHECK(stats->apps[0].records == 2);
-	CHECK(stats->apps[STATS_APPS_MAX].records ==
+	CHECK(stats->senders.app_count == STATS_APPS_MAX);
+	CHECK(stats->senders.apps[0].records == 2);
+	CHECK(stats->senders.apps[STATS_APPS_MAX].records ==
 		2 * (1000 - STATS_APPS_MAX));
 	CHECK(stats->node_count == STATS_NODES_MAX);
 	CHECK(stats->vendor_count == 1);
@@ -252,6 +252,73 @@ static void labels_are_bounded(void)
 		CHECK(strcmp(stats->vendors[0].answers[i].text.text, "other") ==
 			0);
 	}
+	end();
+}
+
+static void different_users_are_counted_within_a_few_percent(void)
+{
+	struct distinct d = { 0 };
+	char text[32];
+
+	CHECK(distinct_count(&d) == 0);
+	for (int i = 0; i < 200000; i++) {
+		CHECK(fmt_into(text, sizeof(text), "user-%d", i % 100000) == 0);
+		distinct_add(&d, span_of(text));
+		if (i == 99) {
+			CHECK(distinct_count(&d) >= 95);
+			CHECK(distinct_count(&d) <= 105);
+		}
+		if (i == 9999) {
+			CHECK(distinct_count(&d) > 9300);
+			CHECK(distinct_count(&d) < 10700);
+		}
+	}
+	CHECK(distinct_count(&d) > 93000);
+	CHECK(distinct_count(&d) < 107000);
+	distinct_release(&d);
+}
+
+static void campaigns_are_bounded_and_apart_by_app(void)
+{
+	char line[256];
+
+	begin();
+	for (int i = 0; i < 400; i++) {
+		CHECK(fmt_into(line, sizeof(line),
+			      "{\"app\":\"a%d\",\"campaign\":\"c%d\",\"user\":\"u%d\","
+			      "\"trace\":{\"t0_us\":1" ACCEPTED "}}",
+			      i % 2, i / 2, i) == 0);
+		take(line);
+		take(line);
+	}
+	CHECK(stats->senders.campaign_count == STATS_CAMPAIGNS_MAX);
+	CHECK(stats->senders.campaigns[1].records == 2);
+	CHECK(stats->senders.campaigns[1].accepted == 2);
+	CHECK(strcmp(stats->senders.campaigns[1].app.text, "a1") == 0);
+	CHECK(strcmp(stats->senders.campaigns[1].name.text, "c0") == 0);
+	CHECK(distinct_count(&stats->senders.campaigns[1].users) == 1);
+	CHECK(stats->senders.campaigns[STATS_CAMPAIGNS_MAX].records ==
+		2 * (400 - STATS_CAMPAIGNS_MAX));
+	end();
+}
+
+static void the_last_failures_are_kept(void)
+{
+	char line[256];
+
+	begin();
+	for (int i = 0; i < RECENT_MAX + 5; i++) {
+		CHECK(fmt_into(line, sizeof(line),
+			      "{\"id\":\"%0*d\",\"trace\":{\"t0_us\":1,\"auth\":[1,2],\"ack\":[3,4]"
+			      ",\"outcome\":\"rejected\",\"reason\":\"stale\"}}",
+			      100, i) == 0);
+		take(line);
+	}
+	CHECK(recent_at(&stats->recent, 0)->reason == REASON_STALE);
+	CHECK(recent_at(&stats->recent, 0)->id.len == STATS_LABEL_BYTES);
+	CHECK(strcmp(recent_at(&stats->recent, 0)->node.text, "auth") == 0);
+	CHECK(recent_at(&stats->recent, RECENT_MAX - 1) != NULL);
+	CHECK(recent_at(&stats->recent, RECENT_MAX) == NULL);
 	end();
 }
 
@@ -280,7 +347,7 @@ static void the_json_face_parses_and_holds_the_numbers(void)
 	begin();
 	fill();
 	buf_init(&b, REPORT_MAX_BYTES);
-	report_json(stats, NULL, &b);
+	report_json(stats, NULL, NULL, &b);
 	doc = json_parse(b.data, b.len, JSON_STRICT, NULL);
 	CHECK(doc != NULL);
 	root = json_root(doc);
@@ -329,7 +396,7 @@ static void the_metrics_are_in_seconds_and_cumulative(void)
 	begin();
 	fill();
 	buf_init(&b, EXPOSE_MAX_BYTES);
-	expose(stats, NULL, 1763627000123, &b);
+	expose(&(struct expose_from){ stats, NULL, NULL, 1763627000123 }, &b);
 	(void)buf_string(&b);
 	has(&b, "# TYPE push_node_latency_seconds histogram\n");
 	has(&b, "push_node_latency_seconds_bucket{node=\"apns\",priority="
@@ -358,8 +425,8 @@ static void memory_may_run_out_anywhere(void)
 	fill();
 	buf_init(&b, REPORT_MAX_BYTES);
 	report_table(stats, &b);
-	report_json(stats, NULL, &b);
-	expose(stats, NULL, 0, &b);
+	report_json(stats, NULL, NULL, &b);
+	expose(&(struct expose_from){ stats, NULL, NULL, 0 }, &b);
 	buf_release(&b);
 	end();
 }
@@ -382,6 +449,9 @@ int main(int argc, char **argv)
 		TEST(lines_that_are_no_records_are_counted_apart),
 		TEST(absurd_times_do_no_harm),
 		TEST(labels_are_bounded),
+		TEST(different_users_are_counted_within_a_few_percent),
+		TEST(campaigns_are_bounded_and_apart_by_app),
+		TEST(the_last_failures_are_kept),
 		TEST(the_json_face_parses_and_holds_the_numbers),
 		TEST(the_table_is_aligned_and_holds_the_numbers),
 		TEST(the_metrics_are_in_seconds_and_cumulative),
