@@ -5,10 +5,7 @@
  * writes the results file, and settles with the queue in this order, so that a
  * crash in between leads to a redelivery that finds its marks.  See push-ack(1).
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -17,19 +14,17 @@
 #include "policy/dedupe.h"
 #include "policy/fatigue.h"
 #include "queue/ending.h"
+#include "queue/results.h"
 #include "queue/settle.h"
 #include "record/record.h"
 #include "stage/stage.h"
 #include "store/store.h"
 
-enum {
-	RESULTS_MAX_BYTES = 256 * 1024 * 1024,
-	TASK_MAX_BYTES = 16 * 1024 * 1024
-};
+enum { TASK_MAX_BYTES = 16 * 1024 * 1024 };
 
 struct app {
 	const char *url;
-	const char *results;
+	const char *results_path;
 	int64_t attempts;
 	const char *dedupe_url;
 	int64_t dedupe_window_ms;
@@ -43,24 +38,22 @@ struct app {
 	struct store_asks dedupe_asks;
 	struct store_asks fatigue_asks;
 	struct settle_counts counts;
-	struct buf task;  /* scratch */
-	struct buf lines; /* of the batch, not yet in the results file */
-	int results_fd;   /* -1: no file */
-	bool is_begun;    /* the batch's lines are made; it may come again */
+	struct buf task;         /* scratch */
+	struct results *results; /* owned */
+	bool is_begun; /* the batch's lines are made; it may come again */
 };
 
 static struct app app = {
 	.url = "redis://127.0.0.1",
 	.attempts = 5,
 	.dedupe_window_ms = DEDUPE_WINDOW_MS,
-	.results_fd = -1,
 };
 
 /* clang-format off */
 static const struct opt opts[] = {
 	OPT_TEXT("redis", "URL", &app.url, "redis",
 		"where the queues are; default redis://127.0.0.1"),
-	OPT_TEXT("results", "FILE", &app.results, "ack.results",
+	OPT_TEXT("results", "FILE", &app.results_path, "ack.results",
 		"append every finished record to this file"),
 	OPT_INT("attempts", "N", &app.attempts, 1, 1000, "ack.attempts",
 		"attempts before a retry becomes a dead letter; default 5"),
@@ -73,20 +66,6 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 /* clang-format on */
-
-static int open_results(const struct app *a, int *fd, struct err *err)
-{
-	*fd = -1;
-	if (a->results == NULL) {
-		return 0;
-	}
-	*fd = open(a->results, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-	if (*fd < 0) {
-		return err_usage(err, errno, "cannot open results file '%s'",
-			a->results);
-	}
-	return 0;
-}
 
 /* `memory:' is nobody else's, so marks in it would serve no one. */
 static int open_store(const struct app *a, const char *option, const char *conf,
@@ -109,7 +88,6 @@ static int app_open(void *self, struct run *run, struct err *err)
 
 	a->run = run;
 	buf_init(&a->task, TASK_MAX_BYTES);
-	buf_init(&a->lines, RESULTS_MAX_BYTES);
 	if (fatigue_rules_new(&a->rules, run_conf(run), err) != 0 ||
 		settle_open(&a->settle, a->url, a->attempts, err) != 0 ||
 		open_store(a, a->dedupe_url, "dedupe.store", &a->dedupe, err) !=
@@ -118,34 +96,30 @@ static int app_open(void *self, struct run *run, struct err *err)
 			err) != 0) {
 		return -1;
 	}
-	return open_results(a, &a->results_fd, err);
+	return results_open(&a->results, a->results_path, err);
 }
 
 static int app_reload(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
 	struct fatigue_rules *rules = NULL;
-	int fd;
 
 	if (fatigue_rules_new(&rules, run_conf(run), err) != 0) {
 		return -1;
 	}
-	if (open_results(a, &fd, err) != 0) {
+	if (results_reopen(a->results, err) != 0) {
 		fatigue_rules_free(rules);
 		return -1;
 	}
 	fatigue_rules_free(a->rules);
 	a->rules = rules;
-	if (a->results_fd >= 0) {
-		(void)close(a->results_fd); /* nothing is buffered in it */
-	}
-	a->results_fd = fd;
 	return 0;
 }
 
 /* Once a batch, also when it comes again. */
 static void begin(struct app *a, struct batch *batch)
 {
+	struct buf *lines = results_buf(a->results);
 	int64_t now_us = clock_unix_us();
 
 	BATCH_EACH_UNDECIDED(batch, rec)
@@ -154,8 +128,8 @@ static void begin(struct app *a, struct batch *batch)
 	}
 	BATCH_EACH(batch, rec)
 	{
-		if (a->results != NULL) {
-			record_write(rec, run_node(a->run), now_us, &a->lines);
+		if (lines != NULL) {
+			record_write(rec, run_node(a->run), now_us, lines);
 		}
 	}
 	a->is_begun = true;
@@ -181,20 +155,6 @@ static int mark(struct app *a, struct batch *batch, struct err *err)
 		       ? 0
 		       : store_exchange(a->fatigue, a->fatigue_asks.items,
 				 a->fatigue_asks.count, err);
-}
-
-static int write_results(struct app *a, struct err *err)
-{
-	while (a->lines.len > 0 && a->results_fd >= 0) {
-		ssize_t n = write(a->results_fd, a->lines.data, a->lines.len);
-
-		if (n < 0 && errno != EINTR) {
-			return err_set(err, errno,
-				"cannot write results file '%s'", a->results);
-		}
-		buf_consume(&a->lines, n < 0 ? 0 : (size_t)n);
-	}
-	return 0;
 }
 
 static int settle_all(struct app *a, struct batch *batch, struct err *err)
@@ -231,7 +191,7 @@ static int app_handle(void *self, struct batch *batch, struct err *err)
 	if (!a->is_begun) {
 		begin(a, batch);
 	}
-	if (mark(a, batch, err) != 0 || write_results(a, err) != 0 ||
+	if (mark(a, batch, err) != 0 || results_flush(a->results, err) != 0 ||
 		settle_all(a, batch, err) != 0) {
 		return -1;
 	}
@@ -260,10 +220,7 @@ static void app_close(void *self)
 	store_asks_release(&a->dedupe_asks);
 	store_asks_release(&a->fatigue_asks);
 	buf_release(&a->task);
-	buf_release(&a->lines);
-	if (a->results_fd >= 0) {
-		(void)close(a->results_fd); /* nothing is buffered in it */
-	}
+	results_close(a->results);
 }
 
 int main(int argc, char **argv)

@@ -5,12 +5,8 @@
  * as a record whose trace names the claim.  Nothing it wrote is gone from the
  * queue before push-ack has settled it.  See push-pop(1) and push-queue(7).
  */
-#include <string.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "queue/key.h"
 #include "queue/lanes.h"
 #include "queue/settle.h"
@@ -66,21 +62,6 @@ static const struct opt opts[] = {
 };
 /* clang-format on */
 
-/* The host's name, with what a worker's name cannot hold replaced. */
-static const char *host_worker(struct app *a)
-{
-	if (gethostname(a->host, sizeof(a->host) - 1) != 0 ||
-		a->host[0] == '\0') {
-		return "worker";
-	}
-	for (char *c = a->host; *c != '\0'; c++) {
-		if (!key_is_worker((struct span){ c, 1 })) {
-			*c = '-';
-		}
-	}
-	return a->host;
-}
-
 static void app_on_wake(void *self)
 {
 	struct app *a = self;
@@ -103,7 +84,8 @@ static int app_open(void *self, struct run *run, struct err *err)
 		return err_usage(err, 0, "--lease must be longer than 0");
 	}
 	if (a->worker == NULL) {
-		settings.claim.worker = host_worker(a);
+		key_host_worker(a->host);
+		settings.claim.worker = a->host;
 	}
 	if (lanes_open(&a->lanes, &settings, run_loop(run), app_on_wake, a,
 		    err) != 0 ||

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -34,6 +35,19 @@ bool key_is_worker(struct span name)
 		}
 	}
 	return name.len > 0 && name.len <= KEY_NAME_MAX_BYTES;
+}
+
+void key_host_worker(char dst[KEY_NAME_MAX_BYTES + 1])
+{
+	memset(dst, 0, KEY_NAME_MAX_BYTES + 1);
+	if (gethostname(dst, KEY_NAME_MAX_BYTES) != 0 || dst[0] == '\0') {
+		memcpy(dst, "worker", sizeof("worker"));
+	}
+	for (char *c = dst; *c != '\0'; c++) {
+		if (!key_is_worker((struct span){ c, 1 })) {
+			*c = '-';
+		}
+	}
 }
 
 void key_uid_prefix(const char *queue, char dst[KEY_UID_PREFIX_LEN + 1])

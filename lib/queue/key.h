@@ -18,6 +18,10 @@ bool key_is_queue(struct span name);
 /* A worker's name: 1 to 128 of letters, digits, '.', '_' and '-'. */
 bool key_is_worker(struct span name);
 
+/* The host's name as a worker's name: what such a name cannot hold becomes '-';
+ * "worker" when the host has none. */
+void key_host_worker(char dst[KEY_NAME_MAX_BYTES + 1]);
+
 /* What the uids of this queue's tasks begin with. */
 enum { KEY_UID_PREFIX_LEN = 6 };
 void key_uid_prefix(const char *queue, char dst[KEY_UID_PREFIX_LEN + 1]);
