@@ -35,6 +35,16 @@ int64_t backoff_ms(int failures)
 	return backoff_of(failures, backoff_chance());
 }
 
+int64_t backoff_retry_ms(int64_t floor_ms, int64_t attempt)
+{
+	int64_t ms = floor_ms;
+
+	while (--attempt > 0 && ms < BACKOFF_RETRY_MAX_MS) {
+		ms *= 4;
+	}
+	return ms < BACKOFF_RETRY_MAX_MS ? ms : (int64_t)BACKOFF_RETRY_MAX_MS;
+}
+
 int64_t backoff_jitter_ms(int64_t base_ms)
 {
 	return base_ms + base_ms / 4 * (int64_t)backoff_chance() / 1000;

@@ -58,7 +58,8 @@ struct engine {
 static void engine_decide(const struct engine *e, struct record *r,
 	enum reason reason, int64_t after_ms)
 {
-	int64_t floor_ms = e->setup.vendor->retry_floor_ms;
+	int64_t floor_ms =
+		backoff_retry_ms(e->setup.vendor->retry_floor_ms, r->attempt);
 
 	if (reason_row(reason)->outcome != OUTCOME_RETRY) {
 		record_decide(r, reason);
@@ -214,6 +215,9 @@ static void engine_add_facts(
 
 	record_fact_int(f->record, "status", q->status);
 	record_fact_text(f->record, "answer", span_of(a->row->name));
+	if (a->vendor_unix_ms > 0) {
+		record_fact_int(f->record, "vendor_ms", a->vendor_unix_ms);
+	}
 	if (a->vendor_unix_ms > 0) { /* for the feedback that push-ack gives */
 		record_fact_int(f->record, "vendor_ms", a->vendor_unix_ms);
 	}

@@ -227,6 +227,7 @@ said() { # WORD OUTCOME REASON
 	has 'map(select(.trace.reason == "token-newer")) | length == 1
 		and .[0].device.registered_ms == 1609459200000'
 	has 'map(select(.trace.reason == "token-dead")) | length == 2'
+	has 'all(.trace.apns[2].vendor_ms == 1577836800000)'
 }
 
 @test "a short trouble is waited out in the process, once more and no longer" {
@@ -243,6 +244,12 @@ said() { # WORD OUTCOME REASON
 		and .after_ms >= 1000 and .apns[2].status == 503'
 	stage "$(task "$(token e42900)")" push-apns -c push.conf
 	has '.[0].trace | .reason == "throttled" and .after_ms >= 60000'
+}
+
+@test "a later attempt waits longer" {
+	stage "$(task "$(token 7e5e00)" '{"trace": {"t0_us": 1763627000000000, "pop": [0, 1,
+		{"q": "push", "uid": "h1", "receipt": "w1:1", "attempt": 3}]}}')" push-apns -c push.conf
+	has '.[0].trace | .reason == "ambiguous" and .after_ms >= 16000 and .after_ms <= 20000'
 }
 
 @test "Retry-After is obeyed" {

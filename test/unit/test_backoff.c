@@ -45,6 +45,16 @@ static void jitter_only_adds(void)
 	}
 }
 
+static void retries_wait_four_times_as_long_each_time(void)
+{
+	CHECK(backoff_retry_ms(1000, 0) == 1000); /* never saw a queue */
+	CHECK(backoff_retry_ms(1000, 1) == 1000);
+	CHECK(backoff_retry_ms(1000, 2) == 4000);
+	CHECK(backoff_retry_ms(1000, 5) == 256000);
+	CHECK(backoff_retry_ms(1000, 6) == BACKOFF_RETRY_MAX_MS);
+	CHECK(backoff_retry_ms(10000, INT64_MAX) == BACKOFF_RETRY_MAX_MS);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -52,6 +62,7 @@ int main(int argc, char **argv)
 		TEST(the_upper_half_is_chance),
 		TEST(chance_does_not_repeat),
 		TEST(jitter_only_adds),
+		TEST(retries_wait_four_times_as_long_each_time),
 		TEST_END,
 	};
 
