@@ -6,11 +6,10 @@
  * from push.conf and the command line together; HUP reads them again.  What an
  * operator stops in Redis holds within a second.  See push-risk(1).
  */
-#include "base/mem.h"
 #include "policy/risk.h"
 #include "stage/stage.h"
-#include "store/risk_state.h"
 #include "store/rates.h"
+#include "store/risk_state.h"
 #include "store/stops.h"
 #include "store/store.h"
 
@@ -22,10 +21,7 @@ struct app {
 	struct risk_rules *rules; /* owned; replaced as a whole on HUP */
 	struct risk_state *state; /* owned, as is all below */
 	struct risk_counts *counts;
-	struct risk_verdict *verdicts; /* by place in the batch */
-	size_t room;
 	struct buf task; /* a task without its blocked users or devices */
-	struct buf list; /* what is left of them */
 };
 
 static struct app app;
@@ -98,7 +94,6 @@ static int app_open(void *self, struct run *run, struct err *err)
 	a->state = risk_state_new(run_loop(run), run_is_replay(run));
 	a->counts = risk_counts_new();
 	buf_init(&a->task, SIZE_MAX);
-	buf_init(&a->list, SIZE_MAX);
 	return app_load(self, run, err);
 }
 
@@ -130,12 +125,12 @@ static void decide(
 static void filter(
 	struct app *a, struct record *r, const char *name, enum risk_kind kind)
 {
-	const char *const without[] = { name, NULL };
+	struct risk_verdict verdict = { .kind = kind };
 	size_t blocked;
 	size_t left;
 
-	buf_reset(&a->list);
-	blocked = risk_filter(a->rules, r, name, &a->list, &left);
+	buf_reset(&a->task);
+	blocked = risk_filter(a->rules, r, name, &a->task, &left);
 	if (blocked == 0) {
 		return;
 	}
@@ -143,21 +138,12 @@ static void filter(
 		kind == RISK_USER ? "blocked_users" : "blocked_devices",
 		(int64_t)blocked);
 	if (left == 0) {
-		decide(a, r, &(struct risk_verdict){ .kind = kind });
+		decide(a, r, &verdict);
 		return;
 	}
-	risk_count(a->counts, kind, (struct span){ NULL, 0 });
-	if (a->is_dry) {
-		return;
-	}
-	buf_reset(&a->task);
-	record_task(r, without, &a->task);
-	a->task.len--;
-	json_put_name(&a->task, name);
-	buf_put(&a->task, a->list.data, a->list.len);
-	buf_putc(&a->task, '}');
-	if (record_replace(r, (struct span){ a->task.data, a->task.len }) !=
-		0) {
+	risk_count(a->counts, kind, verdict.rule);
+	if (!a->is_dry && record_replace(r, (struct span){ a->task.data,
+						    a->task.len }) != 0) {
 		BUG("a task without some of its targets is no object");
 	}
 }
@@ -165,27 +151,16 @@ static void filter(
 static int app_handle(void *self, struct batch *batch, struct err *err)
 {
 	struct app *a = self;
+	const struct risk_verdict *verdicts;
 
-	if (a->room < batch->count) {
-		a->room = batch->count;
-		a->verdicts =
-			mem_resize(a->verdicts, a->room, sizeof(*a->verdicts));
-	}
-	BATCH_EACH_UNDECIDED(batch, rec)
-	{
-		a->verdicts[rec->place] =
-			risk_judge(a->rules, risk_state_stops(a->state), rec);
-	}
-	/* Nothing is written into a record before this, which may have to be done
-	 * again. */
-	if (risk_state_surges(a->state, a->rules, batch->records, a->verdicts,
-		    batch->count, err) != 0) {
+	if (risk_state_judge(a->state, a->rules, batch->records, batch->count,
+		    &verdicts, err) != 0) {
 		return -1;
 	}
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{
-		if (a->verdicts[rec->place].is_hit) {
-			decide(a, rec, &a->verdicts[rec->place]);
+		if (verdicts[rec->place].is_hit) {
+			decide(a, rec, &verdicts[rec->place]);
 			continue;
 		}
 		filter(a, rec, "users", RISK_USER);
@@ -211,9 +186,7 @@ static void app_close(void *self)
 	risk_state_free(a->state);
 	risk_rules_free(a->rules);
 	risk_counts_free(a->counts);
-	mem_free(a->verdicts);
 	buf_release(&a->task);
-	buf_release(&a->list);
 }
 
 int main(int argc, char **argv)

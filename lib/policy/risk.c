@@ -410,18 +410,15 @@ static bool is_blocked(const struct risk_rules *rules, const struct json *v)
 }
 
 size_t risk_filter(const struct risk_rules *rules, const struct record *r,
-	const char *name, struct buf *list, size_t *left)
+	const char *name, struct buf *task, size_t *left)
 {
-	const struct json *all =
-		rules->sets[RISK_USER].count + rules->sets[RISK_DEVICE].count >
-				0
-			? json_get(r->root, name)
-			: NULL;
+	bool has_rules = rules->sets[RISK_USER].count > 0 ||
+			 rules->sets[RISK_DEVICE].count > 0;
+	const struct json *all = has_rules ? json_get(r->root, name) : NULL;
 	struct json_iter it = json_iter(all);
 	size_t blocked = 0;
 	const struct json *v;
 
-	*left = 0;
 	while ((v = json_next(&it)) != NULL) {
 		blocked += is_blocked(rules, v) ? 1 : 0;
 	}
@@ -429,18 +426,20 @@ size_t risk_filter(const struct risk_rules *rules, const struct record *r,
 	if (blocked == 0 || *left == 0) {
 		return blocked;
 	}
-	buf_putc(list, '[');
+	record_task(r, (const char *const[]){ name, NULL }, task);
+	buf_cut(task, task->len - 1);
+	json_put_name(task, name);
+	buf_putc(task, '[');
 	it = json_iter(all);
 	while ((v = json_next(&it)) != NULL) {
-		if (is_blocked(rules, v)) {
-			continue;
+		if (!is_blocked(rules, v)) {
+			if (task->data[task->len - 1] != '[') {
+				buf_putc(task, ',');
+			}
+			json_write(task, v);
 		}
-		if (list->data[list->len - 1] != '[') {
-			buf_putc(list, ',');
-		}
-		json_write(list, v);
 	}
-	buf_putc(list, ']');
+	buf_text(task, "]}");
 	return blocked;
 }
 

@@ -87,11 +87,11 @@ struct risk_verdict risk_judge(struct risk_rules *rules,
 
 /*
  * For a task with a list `name' ("users" or "devices"): how many of them are
- * blocked, and in *left how many are not.  When there are both, appends the list
- * without the blocked ones, as JSON.
+ * blocked, and in *left how many are not.  When there are both, appends the task
+ * without the blocked ones.
  */
 size_t risk_filter(const struct risk_rules *rules, const struct record *r,
-	const char *name, struct buf *list, size_t *left);
+	const char *name, struct buf *task, size_t *left);
 
 /* How many surge limits there are. */
 size_t risk_surge_count(const struct risk_rules *rules);

@@ -18,6 +18,9 @@ struct risk_state {
 	char *watched_url;         /* owned; NULL: not followed yet */
 	struct rates *rates;       /* owned; NULL: no surge limits so far */
 
+	struct risk_verdict *verdicts; /* owned; by place */
+	size_t verdict_room;
+
 	/* of one exchange, by ask */
 	struct buf keys;
 	struct rate_ask *asks; /* owned, as are the next two */
@@ -46,15 +49,11 @@ void risk_state_free(struct risk_state *s)
 	mem_free(s->watched_url);
 	rates_close(s->rates);
 	buf_release(&s->keys);
+	mem_free(s->verdicts);
 	mem_free(s->asks);
 	mem_free(s->record_of);
 	mem_free(s->shown);
 	mem_free(s);
-}
-
-const struct risk_stops *risk_state_stops(const struct risk_state *s)
-{
-	return s->stops;
 }
 
 size_t risk_state_stop_count(const struct risk_state *s)
@@ -160,7 +159,7 @@ static bool is_counted(
 	       !r->is_resumed && r->attempt <= 1;
 }
 
-int risk_state_surges(struct risk_state *s, const struct risk_rules *rules,
+static int judge_surges(struct risk_state *s, const struct risk_rules *rules,
 	struct record *const *records, struct risk_verdict *verdicts,
 	size_t count, struct err *err)
 {
@@ -200,4 +199,23 @@ int risk_state_surges(struct risk_state *s, const struct risk_rules *rules,
 		}
 	}
 	return 0;
+}
+
+int risk_state_judge(struct risk_state *s, struct risk_rules *rules,
+	struct record *const *records, size_t count,
+	const struct risk_verdict **verdicts, struct err *err)
+{
+	if (s->verdict_room < count) {
+		s->verdict_room = count;
+		s->verdicts =
+			mem_resize(s->verdicts, count, sizeof(*s->verdicts));
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (records[i]->outcome == OUTCOME_UNDECIDED) {
+			s->verdicts[i] =
+				risk_judge(rules, s->stops, records[i]);
+		}
+	}
+	*verdicts = s->verdicts;
+	return judge_surges(s, rules, records, s->verdicts, count, err);
 }

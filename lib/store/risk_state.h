@@ -29,18 +29,17 @@ int risk_state_follow(struct risk_state *s, const struct risk_rules *rules,
 	const struct conf *conf, const char *stops_url,
 	struct err *err) MUST_CHECK;
 
-/* What is stopped now; NULL: nobody is asked.  Borrowed until the loop turns. */
-const struct risk_stops *risk_state_stops(const struct risk_state *s);
+/* How many stops of operators are known. */
 size_t risk_state_stop_count(const struct risk_state *s);
 
 /*
- * Judges surges, in one round trip: verdicts[i] is for records[i], and is set
- * when it is a hit; those that are hits already, and decided records, are passed
- * over, as are redelivered and resumed ones, which were counted when they came
- * first.  -1: a temporary failure, nothing set.
+ * Judges undecided records by rules, stops and surges, the latter in one round
+ * trip: *verdicts, borrowed until the next call, has one a record, by place.
+ * Redelivered and resumed records are no surge: they were counted when they came
+ * first.  -1: a temporary failure, to be tried again.
  */
-int risk_state_surges(struct risk_state *s, const struct risk_rules *rules,
-	struct record *const *records, struct risk_verdict *verdicts,
-	size_t count, struct err *err) MUST_CHECK;
+int risk_state_judge(struct risk_state *s, struct risk_rules *rules,
+	struct record *const *records, size_t count,
+	const struct risk_verdict **verdicts, struct err *err) MUST_CHECK;
 
 #endif

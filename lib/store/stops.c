@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-enum { VERSION_BYTES = 64, MS_PER_S = 1000, NS_PER_MS = 1000 * 1000 };
+enum { VERSION_BYTES = 64, US_PER_S = 1000 * 1000 };
 
 static const char *const kind_names[STOP_KIND_COUNT] = { "campaign", "app",
 	"category" };
@@ -341,12 +341,12 @@ static void leave(struct stops_watch *w, int found, struct stops *fresh,
 /* With the lock held: naps, or less when it is to end. */
 static void nap(struct stops_watch *w)
 {
-	struct timespec until;
+	int64_t until_us = clock_mono_us() + INT64_C(1000) * STOPS_POLL_MS;
+	struct timespec until = {
+		.tv_sec = (time_t)(until_us / US_PER_S),
+		.tv_nsec = (long)(until_us % US_PER_S) * 1000,
+	};
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until); /* exists on Linux */
-	until.tv_nsec += (long)STOPS_POLL_MS * NS_PER_MS;
-	until.tv_sec += until.tv_nsec / (MS_PER_S * (long)NS_PER_MS);
-	until.tv_nsec %= MS_PER_S * (long)NS_PER_MS;
 	while (!w->is_ending &&
 		pthread_cond_timedwait(&w->wake, &w->lock, &until) == 0) {
 	}

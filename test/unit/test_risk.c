@@ -168,7 +168,8 @@ static void lists_of_users_are_filtered(void)
 	add(rules, RISK_USER, span_of("c"));
 	CHECK(risk_filter(rules, r, "users", &users, &left) == 2);
 	CHECK(left == 2);
-	CHECK(span_is((struct span){ users.data, users.len }, "[\"b\",7]"));
+	CHECK(span_is((struct span){ users.data, users.len },
+		"{\"users\":[\"b\",7]}"));
 	buf_release(&users);
 	record_free(pool, r);
 	record_pool_free(pool);
@@ -197,7 +198,7 @@ static void devices_are_blocked_alone_and_in_lists(void)
 	CHECK(risk_filter(rules, r, "devices", &list, &left) == 1);
 	CHECK(left == 1);
 	CHECK(span_is((struct span){ list.data, list.len },
-		"[{\"platform\":\"ios\",\"token\":\"bb\"}]"));
+		"{\"devices\":[{\"platform\":\"ios\",\"token\":\"bb\"}]}"));
 	buf_release(&list);
 	record_free(pool, r);
 	record_pool_free(pool);
