@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "policy/auth.h"
 #include "stage/stage.h"
+#include "store/quota.h"
 #include "wire/jwt.h"
 
 /* Lines are bounded by --max-line; this only bounds what that may be. */
@@ -25,6 +26,8 @@ struct app {
 	int64_t skew_ms;    /* of the command line; -1: not given */
 	int64_t max_age_ms; /* likewise */
 	struct settings now;
+	struct quota *quota; /* owned */
+	bool is_judged; /* this batch was, and only its quotas are to be taken */
 	struct jwt jwt;  /* used again for each record */
 	struct buf task; /* what was signed, unwrapped */
 };
@@ -94,9 +97,13 @@ static int app_open(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
 
+	a->quota = quota_new(run_is_replay(run));
 	jwt_init(&a->jwt, SIGNED_MAX_BYTES);
 	buf_init(&a->task, SIGNED_MAX_BYTES);
-	return settings_load(&a->now, run_conf(run), err);
+	if (settings_load(&a->now, run_conf(run), err) != 0) {
+		return -1;
+	}
+	return quota_follow(a->quota, a->now.rules, run_conf(run), err);
 }
 
 static int app_reload(void *self, struct run *run, struct err *err)
@@ -105,6 +112,10 @@ static int app_reload(void *self, struct run *run, struct err *err)
 	struct settings fresh = { 0 };
 
 	if (settings_load(&fresh, run_conf(run), err) != 0) {
+		return -1;
+	}
+	if (quota_follow(a->quota, fresh.rules, run_conf(run), err) != 0) {
+		settings_release(&fresh);
 		return -1;
 	}
 	settings_release(&a->now);
@@ -172,22 +183,40 @@ static enum reason judge(
 	return reason;
 }
 
-static int app_handle(void *self, struct batch *batch, struct err *err)
+static void judge_all(struct app *a, struct batch *batch)
 {
-	struct app *a = self;
-
-	(void)err;
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{
-		struct auth_fault fault;
+		struct auth_fault fault = { 0 };
 		enum reason reason = judge(a, rec, &fault);
 
+		/* What was signed may have turned out to be no task. */
+		if (reason == REASON_NONE &&
+			rec->outcome == OUTCOME_UNDECIDED) {
+			reason = auth_allow(a->now.rules, rec, &fault);
+		}
+		if (fault.skew_ms != 0) {
+			record_fact_int(rec, "skew_ms", fault.skew_ms);
+		}
 		if (reason != REASON_NONE) {
 			record_fact_text(rec, "why", span_of(fault.why));
 			record_decide(rec, reason);
 		}
 	}
-	return 0;
+}
+
+static int app_handle(void *self, struct batch *batch, struct err *err)
+{
+	struct app *a = self;
+
+	/* Unwrapped tasks are signed no more: they must not be judged again when
+	 * the store of quotas was away and the batch comes a second time. */
+	if (!a->is_judged) {
+		judge_all(a, batch);
+	}
+	a->is_judged = quota_take(a->quota, a->now.rules, batch->records,
+			       batch->count, err) != 0;
+	return a->is_judged ? -1 : 0;
 }
 
 static void app_close(void *self)
@@ -195,6 +224,7 @@ static void app_close(void *self)
 	struct app *a = self;
 
 	settings_release(&a->now);
+	quota_free(a->quota);
 	jwt_release(&a->jwt);
 	buf_release(&a->task);
 }

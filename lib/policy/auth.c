@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "policy/allow.h"
+#include "policy/nameset.h"
 
 enum { MS_PER_S = 1000, SHOWN_MAX = 64 };
 
@@ -17,11 +19,17 @@ struct app {
 	enum auth_mode mode;
 	size_t first_key;
 	size_t key_count;
+	struct allow allow; /* owned */
+	bool has_quota;
+	struct rate quota;
 };
 
 struct auth_rules {
 	struct app *apps; /* owned */
 	size_t app_count;
+	struct nameset
+		names; /* of apps; the count of an entry: its place + 1 */
+	bool has_quotas;
 	struct auth_key *keys; /* owned; those of an app side by side */
 	size_t key_count;
 };
@@ -63,6 +71,21 @@ static int read_key(struct auth_key *key, const struct json *v, struct err *err)
 	return 0;
 }
 
+static int read_quota(struct auth_rules *rules, struct app *app,
+	const struct json *v, struct err *err)
+{
+	app->has_quota = v != NULL;
+	app->quota = rate_from(v);
+	rules->has_quotas = rules->has_quotas || app->has_quota;
+	if (app->has_quota &&
+		(json_get(v, "limit") == NULL || app->quota.per_ms <= 0)) {
+		return err_usage(err, 0,
+			"'apps.%.*s.quota' needs a limit and a per above 0s",
+			(int)app->name.len, app->name.ptr);
+	}
+	return 0;
+}
+
 static int read_app(struct auth_rules *rules, struct span name,
 	const struct json *v, struct err *err)
 {
@@ -72,6 +95,11 @@ static int read_app(struct auth_rules *rules, struct span name,
 
 	app->name = name;
 	app->mode = mode_of(v);
+	allow_init(&app->allow, v);
+	nameset_add(&rules->names, name)->count = rules->app_count;
+	if (read_quota(rules, app, json_get(v, "quota"), err) != 0) {
+		return -1;
+	}
 	app->first_key = rules->key_count;
 	app->key_count = json_count(json_get(v, "keys"));
 	rules->keys = mem_resize(rules->keys,
@@ -107,6 +135,10 @@ struct auth_rules *auth_rules_new(const struct conf *conf, struct err *err)
 void auth_rules_free(struct auth_rules *rules)
 {
 	if (rules != NULL) {
+		for (size_t i = 0; i < rules->app_count; i++) {
+			allow_release(&rules->apps[i].allow);
+		}
+		nameset_release(&rules->names);
 		mem_free(rules->apps);
 		mem_free(rules->keys);
 		mem_free(rules);
@@ -126,12 +158,9 @@ const struct auth_key *auth_key_at(const struct auth_rules *rules, size_t n)
 static const struct app *find_app(
 	const struct auth_rules *rules, struct span name)
 {
-	for (size_t i = 0; i < rules->app_count; i++) {
-		if (span_equal(rules->apps[i].name, name)) {
-			return &rules->apps[i];
-		}
-	}
-	return NULL;
+	const struct nameset_entry *e = nameset_find(&rules->names, name);
+
+	return e == NULL ? NULL : &rules->apps[e->count - 1];
 }
 
 int64_t auth_find_key(
@@ -242,6 +271,43 @@ enum auth_step auth_judge(const struct auth_rules *rules,
 	return app->mode == AUTH_OFF ? AUTH_UNWRAP : AUTH_VERIFY;
 }
 
+enum reason auth_allow(const struct auth_rules *rules, const struct record *r,
+	struct auth_fault *fault)
+{
+	const struct app *app = find_app(rules, r->app);
+	struct allow_fault wrong;
+
+	if (app == NULL || r->is_resumed) {
+		return REASON_NONE;
+	}
+	wrong = allow_judge(&app->allow, r);
+	if (wrong.what == NULL) {
+		return REASON_NONE;
+	}
+	if (wrong.which.ptr == NULL) {
+		return auth_fault_set(fault, REASON_NOT_ALLOWED,
+			"the app may send listed ones only, and there is no %s",
+			wrong.what);
+	}
+	return auth_fault_set(fault, REASON_NOT_ALLOWED,
+		"the app may not send with %s '%.*s'", wrong.what,
+		shown(wrong.which), wrong.which.ptr);
+}
+
+bool auth_has_quotas(const struct auth_rules *rules)
+{
+	return rules->has_quotas;
+}
+
+const struct rate *auth_quota(
+	const struct auth_rules *rules, const struct record *r)
+{
+	const struct app *app =
+		rules->has_quotas ? find_app(rules, r->app) : NULL;
+
+	return app != NULL && app->has_quota ? &app->quota : NULL;
+}
+
 /* --- claims --- */
 
 /* 0 and a time in *out_ms (`absent' without the claim), -1 when the claim is no
@@ -261,6 +327,15 @@ static int read_time(const struct json *payload, const char *name,
 	}
 	*out_ms = s * MS_PER_S;
 	return 0;
+}
+
+/* How far clocks differ for sure, when the claims hold within the skew only. */
+static int64_t skew_of(int64_t now_ms, int64_t begin_ms, int64_t exp_ms)
+{
+	if (begin_ms > now_ms) {
+		return begin_ms - now_ms;
+	}
+	return exp_ms >= 0 && now_ms >= exp_ms ? exp_ms - now_ms - 1 : 0;
 }
 
 static enum reason judge_times(const struct json *payload,
@@ -292,6 +367,7 @@ static enum reason judge_times(const struct json *payload,
 			"nbf is %lld s in the future",
 			(long long)((nbf - now_ms) / MS_PER_S));
 	}
+	fault->skew_ms = skew_of(now_ms, iat > nbf ? iat : nbf, exp);
 	if (limits->max_age_ms == 0) {
 		return REASON_NONE;
 	}

@@ -8,12 +8,14 @@
 #ifndef PUSH_POLICY_AUTH_H
 #define PUSH_POLICY_AUTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "policy/rate.h"
 #include "record/conf.h"
 #include "record/outcome.h"
 #include "record/record.h"
@@ -31,7 +33,7 @@ struct auth_key {
 struct auth_rules; /* opaque */
 
 /* The apps of a configuration, which must live as long.  NULL and a usage
- * failure when a key lacks its file. */
+ * failure when a key lacks its file or a quota its numbers. */
 struct auth_rules *auth_rules_new(const struct conf *conf, struct err *err);
 void auth_rules_free(struct auth_rules *rules); /* accepts NULL */
 
@@ -46,7 +48,9 @@ int64_t auth_find_key(
 /* Why a record may not pass. */
 struct auth_fault {
 	enum reason reason;
-	char why[256]; /* one phrase */
+	int64_t skew_ms; /* a claim passed only because clocks may differ: how far
+	                    the signer's is ahead (negative: behind); 0: none did */
+	char why[256];   /* one phrase */
 };
 
 enum auth_step {
@@ -84,6 +88,16 @@ struct auth_limits auth_limits_from(
 enum reason auth_unwrap(const struct record *r, struct span payload,
 	const struct auth_limits *limits, struct buf *task,
 	struct auth_fault *fault);
+
+/* May the app send this?  REASON_NONE, or REASON_NOT_ALLOWED and `fault' set.
+ * For records that have been let in and unwrapped. */
+enum reason auth_allow(const struct auth_rules *rules, const struct record *r,
+	struct auth_fault *fault);
+
+/* Whether any app has a quota; the quota of a record's app, NULL: none. */
+bool auth_has_quotas(const struct auth_rules *rules);
+const struct rate *auth_quota(
+	const struct auth_rules *rules, const struct record *r);
 
 /* Sets a fault; for what the caller finds. */
 enum reason auth_fault_set(struct auth_fault *fault, enum reason reason,

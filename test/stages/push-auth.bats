@@ -302,3 +302,136 @@ passed() {
 	has 'length == 2'
 	[[ $stderr != *secret-user* && $stderr != *"$SECRET"* && $stderr != *eyJ* ]]
 }
+
+# The first code of a language in docs/producers.md.
+example_of() { # LANGUAGE
+	awk -v begin="\`\`\`$1" '$0 == begin { on = 1; next } /^```/ { on = 0 } on' "$ROOT/docs/producers.md"
+}
+
+@test "the producers of docs/producers.md are let in: shell, Python, and what else is here" {
+	echo "$SECRET" >shop-k1.secret
+	example_of sh >p.sh
+	example_of python >p.py
+	example_of js >p.js
+	example_of php >p.php
+	sh p.sh >in
+	/usr/bin/python3 p.py >>in
+	! type -P node >/dev/null || node p.js >>in
+	! type -P php >/dev/null || php p.php >>in
+	[ "$(wc -l <in)" -ge 2 ]
+	stage_file in push-auth -c push.conf --max-age 1h
+	[ "$status" -eq 0 ]
+	has 'all(.[]; .id == "order-1042" and .user == "u1" and .message.notification.title == "On its way"
+		and (.trace | has("outcome") | not))'
+}
+
+@test "an app may send what its lists allow" {
+	cat >push.conf <<'END'
+{"apps": {"a": {"auth": "off", "platforms": ["ios"], "priorities": ["normal", "low"],
+	"categories": ["otp", "news"], "topics": ["news-*"], "channels": []}}}
+END
+	ios='"device":{"platform":"ios","token":"t"}'
+	for task in "$ios,\"category\":\"otp\"" '"category":"news","topic":"news-de"' '"category":"otp","user":"u"'; do
+		auth "{\"app\":\"a\",$task}"
+		passed
+	done
+	auth "{\"app\":\"a\",\"category\":\"otp\",\"device\":{\"platform\":\"android\",\"token\":\"t\"}}"
+	refused not-allowed "platform 'android'"
+	auth "{\"app\":\"a\",\"category\":\"otp\",\"priority\":\"high\",$ios}"
+	refused not-allowed "priority 'high'"
+	auth "{\"app\":\"a\",\"category\":\"ads\",$ios}"
+	refused not-allowed "category 'ads'"
+	auth "{\"app\":\"a\",$ios}"
+	refused not-allowed "no category"
+	auth '{"app":"a","category":"news","topic":"sport"}'
+	refused not-allowed "topic 'sport'"
+	auth "{\"app\":\"a\",\"category\":\"news\",\"condition\":\"'news-de' in topics || 'sport' in topics\"}"
+	refused not-allowed "topic 'sport'"
+	auth '{"app":"a","category":"news","channel":"c"}'
+	refused not-allowed "channel 'c'"
+}
+
+@test "what an app may send is looked up in what was signed" {
+	sed -i 's/"shop": {/"shop": {"priorities": ["normal"], /' push.conf
+	auth "$(hs256 "$K1" '{"user":"u","priority":"high"}')"
+	refused not-allowed "priority 'high'"
+	auth "$(hs256 "$K1" '{"user":"u"}')"
+	passed
+}
+
+@test "a quota rejects what is over, counted by targets" {
+	echo '{"apps":{"a":{"auth":"off","quota":{"limit":4,"per":"1h"}},"b":{"auth":"off"}}}' >push.conf
+	{
+		echo '{"app":"a","users":["1","2"]}'
+		echo '{"app":"a","devices":[{"platform":"ios","token":"1"}]}'
+		echo '{"app":"a","users":["1","2"]}'
+		echo '{"app":"a","user":"1"}'
+		echo '{"app":"a","user":"2"}'
+		echo '{"app":"b","user":"1"}'
+		echo '{"app":"a","user":"1","trace":{"t0_us":1,"pop":[0,1,{"q":"q","uid":"u","receipt":"w:1","attempt":2}]}}'
+	} >in
+	stage_file in push-auth -c push.conf
+	[ "$status" -eq 0 ]
+	has 'map(.trace.reason // "-") == ["-", "-", "quota", "-", "quota", "-", "-"]'
+	has '.[2].trace | .outcome == "rejected" and .auth[2].why == "the quota of 4 per 3600 s is used up"'
+}
+
+@test "a quota with a wait gives everybody a later place, and rejects what would wait too long" {
+	echo '{"apps":{"a":{"auth":"off","quota":{"limit":2,"per":"10s","wait":"10s"}}}}' >push.conf
+	for _ in 1 2 3 4 5; do echo '{"app":"a","user":"u"}'; done >in
+	stage_file in push-auth -c push.conf
+	[ "$status" -eq 0 ]
+	has 'map(.trace.reason // "-") == ["-", "-", "quota-wait", "quota-wait", "quota"]'
+	has '.[2:4] | map(.trace.outcome) == ["retry", "retry"] and
+		.[0].trace.after_ms <= 5001 and .[0].trace.after_ms > 4000 and
+		.[1].trace.after_ms <= 10001 and .[1].trace.after_ms > 9000'
+	# When it comes back it has its place already.
+	auth '{"app":"a","user":"u","trace":{"t0_us":1,"pop":[0,1,{"q":"q","uid":"u","receipt":"w:1","attempt":2,"resumed":true}]}}'
+	passed
+}
+
+@test "a quota is shared by all workers of a Redis; without it nothing is lost nor judged twice" {
+	redis_up
+	sed -i "1s|{|{\"redis\":\"$REDIS_URL\",|; s/\"shop\": {/\"shop\": {\"quota\":{\"limit\":3,\"per\":\"1h\"}, /" push.conf
+	for i in 1 2; do hs256 "$K1" "{\"id\":\"$i\"}"; done >in
+	stage_file in push-auth -c push.conf
+	has 'all(.[]; .trace.reason == null)'
+	start -p a push-auth -c push.conf
+	redis_down
+	feed a "$(<in)"$'\n'
+	wait_until 10 grep -q 'trying again' a.err
+	[ ! -s a.out ]
+	redis_up
+	wait_for 2 a.out
+	stop a
+	[ "$status" -eq 0 ]
+	has_in a.out 'map(.id) == ["1", "2"] and all(.[]; .trace.reason == null)'
+	stage_file in push-auth -c push.conf
+	has 'map(.trace.reason) == [null, "quota"]'
+}
+
+@test "a quota that cannot be is refused" {
+	for quota in '{}' '{"limit":1}' '{"limit":1,"per":"0s"}' '{"per":"1h"}'; do
+		echo '{"apps":{"a":{"quota":'"$quota"'}}}' >push.conf
+		auth ''
+		[ "$status" -eq 100 ]
+		logged 'apps.a.quota'
+	done
+	echo '{"auth":{"store":"lmdb:x"},"apps":{"a":{"quota":{"limit":1,"per":"1h"}}}}' >push.conf
+	auth ''
+	[ "$status" -eq 100 ]
+	logged "not in 'lmdb'"
+}
+
+@test "clocks that differ within the skew are told" {
+	now=$(date +%s)
+	auth "$(hs256 "$K1" "{\"iat\":$((now + 30))}")"
+	passed
+	has '.[0].trace.auth[2].skew_ms | . > 25000 and . <= 30000'
+	auth "$(hs256 "$K1" "{\"iat\":$((now - 30)),\"exp\":$((now - 10))}")"
+	passed
+	has '.[0].trace.auth[2].skew_ms | . < -9000 and . > -20000'
+	auth "$(hs256 "$K1" "{\"iat\":$((now - 1)),\"exp\":$((now + 100))}")"
+	passed
+	has '.[0].trace.auth | length == 2'
+}
