@@ -1,7 +1,7 @@
 /*
  * push-fatigue - hold back users who have had enough notifications
  *
- * Counts what each user is sent in sliding windows, one for each rule that
+ * First quiet hours, by the clock where the user is.  Then caps: counts what each user is sent in sliding windows, one for each rule that
  * matches, and suppresses what would go over.  Counting is by uid: devices,
  * retries and redeliveries of one push count once.  What a refused record took
  * from other rules is given back.  push-ack keeps and gives back what became of
@@ -9,7 +9,9 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/zone.h"
 #include "policy/fatigue.h"
+#include "policy/quiet.h"
 #include "stage/stage.h"
 #include "store/store.h"
 
@@ -28,7 +30,9 @@ struct app {
 
 	char *url; /* owned; of the store that is open */
 	struct store *store;
-	struct fatigue_rules *rules;
+	struct fatigue_rules *rules; /* owned */
+	struct quiet *quiet;         /* owned */
+	struct zones *zones;         /* owned */
 	struct store_asks asks;
 	struct store_asks refunds;
 	struct turn *turns; /* owned */
@@ -61,10 +65,20 @@ static int app_load(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
 	struct fatigue_rules *rules = NULL;
+	struct quiet *quiet = NULL;
+	struct zones *zones = zones_new();
 	struct store *store = NULL;
 	char *url = url_take(a, run);
 
-	if (fatigue_rules_new(&rules, run_conf(run), err) != 0) {
+	if (fatigue_rules_new(&rules, run_conf(run), err) != 0 ||
+		quiet_new(&quiet, run_conf(run), err) != 0) {
+		goto fail;
+	}
+	if (zones_get(zones, quiet_default_zone(quiet)) == NULL) {
+		(void)err_usage(err, 0,
+			"fatigue.time_zone: no time zone '%s' in this system's "
+			"tzdata",
+			quiet_default_zone(quiet).ptr);
 		goto fail;
 	}
 	if (a->limit > 0 &&
@@ -79,19 +93,63 @@ static int app_load(void *self, struct run *run, struct err *err)
 		store_close(a->store);
 		a->store = store;
 	}
-	if (fatigue_rules_count(rules) == 0) {
+	if (fatigue_rules_count(rules) == 0 && quiet_count(quiet) == 0) {
 		log_info("no rules: everything passes");
 	}
 	mem_free(a->url);
 	a->url = url;
 	fatigue_rules_free(a->rules);
 	a->rules = rules;
+	quiet_free(a->quiet);
+	a->quiet = quiet;
+	zones_free(a->zones);
+	a->zones = zones;
 	return 0;
 fail:
 	fatigue_rules_free(rules);
+	quiet_free(quiet);
+	zones_free(zones);
 	mem_free(url);
 	return -1;
 }
+
+/* --- quiet hours --- */
+
+/* Decides a record that comes when the user is to be left alone. */
+static void keep_quiet(struct app *a, struct record *rec)
+{
+	struct quiet_verdict v;
+	struct span name;
+	struct zone *zone;
+
+	if (quiet_count(a->quiet) == 0 || fatigue_is_exempt(a->rules, rec)) {
+		return;
+	}
+	name = quiet_zone(a->quiet, rec);
+	zone = zones_get(a->zones, name);
+	if (zone == NULL) {
+		if (name.ptr != NULL) {
+			record_fact_bool(rec, "unknown_zone", true);
+		}
+		name = quiet_default_zone(a->quiet);
+		zone = zones_get(a->zones, name);
+	}
+	v = quiet_judge(a->quiet, rec, zone);
+	if (v.action == QUIET_PASS) {
+		return;
+	}
+	record_fact_text(rec, "rule", span_of(v.rule));
+	record_fact_text(rec, "time_zone", name);
+	if (v.action == QUIET_SUPPRESS) {
+		record_decide(rec, REASON_QUIET_HOURS);
+	} else {
+		record_fact_int(rec, "until_ms", v.until_unix_ms);
+		record_retry(rec, REASON_QUIET_HOURS_DEFERRED,
+			v.until_unix_ms - rec->now_unix_us / 1000);
+	}
+}
+
+/* --- caps --- */
 
 /* What the refused records took from other rules goes back. */
 static int give_back(struct app *a, size_t count, struct err *err)
@@ -170,6 +228,10 @@ static int app_handle(void *self, struct batch *batch, struct err *err)
 	}
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{
+		keep_quiet(a, rec);
+	}
+	BATCH_EACH_UNDECIDED(batch, rec)
+	{
 		a->turns[count++].rec = rec;
 	}
 	if (take_turns(a, count, &count, err) != 0) {
@@ -184,6 +246,8 @@ static void app_close(void *self)
 
 	store_close(a->store);
 	fatigue_rules_free(a->rules);
+	quiet_free(a->quiet);
+	zones_free(a->zones);
 	store_asks_release(&a->asks);
 	store_asks_release(&a->refunds);
 	mem_free(a->turns);

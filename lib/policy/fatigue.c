@@ -31,19 +31,12 @@ struct fatigue_rules {
 
 /* --- rules --- */
 
-static bool is_same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* The same key would be counted by both, each with its own limit. */
 static bool is_same_count(
 	const struct fatigue_rule *a, const struct fatigue_rule *b)
 {
-	return is_same_text(a->app, b->app) &&
-	       is_same_text(a->category, b->category) &&
-	       a->has_priority == b->has_priority &&
-	       a->priority == b->priority && a->window_ms == b->window_ms;
+	return match_is_same(&a->match, &b->match) &&
+	       a->window_ms == b->window_ms;
 }
 
 static char *rule_name_take(const struct fatigue_rule *rule, const char *window)
@@ -52,15 +45,7 @@ static char *rule_name_take(const struct fatigue_rule *rule, const char *window)
 	char *name;
 
 	buf_init(&b, NAME_MAX_BYTES);
-	if (rule->app != NULL) {
-		buf_fmt(&b, "%s ", rule->app);
-	}
-	if (rule->category != NULL) {
-		buf_fmt(&b, "%s ", rule->category);
-	}
-	if (rule->has_priority) {
-		buf_fmt(&b, "%s ", priority_name(rule->priority));
-	}
+	match_write(&rule->match, &b);
 	buf_fmt(&b, "%" PRId64 " per %s", rule->limit, window);
 	name = mem_dup(buf_string(&b), b.len);
 	buf_release(&b);
@@ -74,8 +59,7 @@ static int rule_put(struct fatigue_rules *rules, struct fatigue_rule rule,
 	struct fatigue_rule *place = rules->rules + rules->count;
 
 	if (rules->count == FATIGUE_RULES_MAX) {
-		mem_free(rule.app);
-		mem_free(rule.category);
+		match_release(&rule.match);
 		return err_usage(err, 0, "more than %d fatigue rules",
 			FATIGUE_RULES_MAX);
 	}
@@ -102,19 +86,11 @@ static int rule_put(struct fatigue_rules *rules, struct fatigue_rule rule,
 	return 0;
 }
 
-static char *text_take(const struct json *v)
-{
-	struct span s = json_text(v);
-
-	return s.ptr == NULL ? NULL : mem_dup(s.ptr, s.len);
-}
-
 static int rule_parse(
 	struct fatigue_rules *rules, const struct json *v, struct err *err)
 {
 	struct fatigue_rule rule = { .limit = 0 };
 	struct span window = json_text(json_get(v, "per"));
-	struct span priority = json_text(json_get(v, "priority"));
 
 	if (json_int(json_get(v, "limit"), &rule.limit) != 0) {
 		return err_usage(err, 0, "'limit' is missing or no number");
@@ -122,18 +98,9 @@ static int rule_parse(
 	if (window.ptr == NULL) {
 		return err_usage(err, 0, "'per' is missing or no text");
 	}
-	for (int p = 0; priority.ptr != NULL && p < PRIORITY_COUNT; p++) {
-		if (span_is(priority, priority_name((enum priority)p))) {
-			rule.has_priority = true;
-			rule.priority = (enum priority)p;
-		}
+	if (match_parse(&rule.match, v, err) != 0) {
+		return -1;
 	}
-	if (priority.ptr != NULL && !rule.has_priority) {
-		return err_usage(
-			err, 0, "'priority' is not high, normal or low");
-	}
-	rule.app = text_take(json_get(v, "app"));
-	rule.category = text_take(json_get(v, "category"));
 	return rule_put(rules, rule, window.ptr, err);
 }
 
@@ -144,11 +111,10 @@ static void exempt_parse(struct fatigue_rules *rules, const struct json *list)
 
 	rules->exempt = mem_array(json_count(list) + 1, sizeof(char *));
 	while ((v = json_next(&it)) != NULL) {
-		char *name = text_take(v);
+		struct span name = json_text(v);
 
-		if (name != NULL) {
-			rules->exempt[rules->exempt_count++] = name;
-		}
+		rules->exempt[rules->exempt_count++] =
+			mem_dup(name.ptr, name.len);
 	}
 }
 
@@ -177,8 +143,7 @@ void fatigue_rules_free(struct fatigue_rules *rules)
 		return;
 	}
 	for (size_t i = 0; i < rules->count; i++) {
-		mem_free(rules->rules[i].app);
-		mem_free(rules->rules[i].category);
+		match_release(&rules->rules[i].match);
 		mem_free(rules->rules[i].name);
 	}
 	for (size_t i = 0; i < rules->exempt_count; i++) {
@@ -202,7 +167,8 @@ int fatigue_rules_add(struct fatigue_rules *rules, int64_t limit,
 
 /* --- asking and judging --- */
 
-static bool is_exempt(const struct fatigue_rules *rules, const struct record *r)
+bool fatigue_is_exempt(
+	const struct fatigue_rules *rules, const struct record *r)
 {
 	for (size_t i = 0; i < rules->exempt_count; i++) {
 		if (span_is(r->category, rules->exempt[i])) {
@@ -210,14 +176,6 @@ static bool is_exempt(const struct fatigue_rules *rules, const struct record *r)
 		}
 	}
 	return false;
-}
-
-static bool is_match(const struct fatigue_rule *rule, const struct record *r)
-{
-	return (rule->app == NULL || span_is(r->app, rule->app)) &&
-	       (rule->category == NULL ||
-		       span_is(r->category, rule->category)) &&
-	       (!rule->has_priority || rule->priority == r->priority);
 }
 
 /* What tells rules apart, and not the limit: raising it keeps the counts. */
@@ -229,14 +187,16 @@ static struct digest rule_key(
 		{ "fatigue", strlen("fatigue") },
 		{ r->app.ptr, r->app.len },
 		{ r->user.ptr, r->user.len },
-		{ rule->category,
-			rule->category == NULL ? 0 : strlen(rule->category) },
+		{ rule->match.category,
+			rule->match.category == NULL
+				? 0
+				: strlen(rule->match.category) },
 		{ tail, 0 },
 	};
 
-	if (fmt_into(tail, sizeof(tail), "%d %d %d %" PRId64, rule->app != NULL,
-		    rule->category != NULL,
-		    rule->has_priority ? (int)rule->priority : -1,
+	if (fmt_into(tail, sizeof(tail), "%d %d %d %" PRId64,
+		    rule->match.app != NULL, rule->match.category != NULL,
+		    rule->match.has_priority ? (int)rule->match.priority : -1,
 		    rule->window_ms) != 0) {
 		BUG("rule key longer than its numbers can be");
 	}
@@ -255,13 +215,13 @@ size_t fatigue_ask(const struct fatigue_rules *rules, const struct record *r,
 	};
 	size_t count = 0;
 
-	if (r->user.ptr == NULL || is_exempt(rules, r)) {
+	if (r->user.ptr == NULL || fatigue_is_exempt(rules, r)) {
 		return 0;
 	}
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct fatigue_rule *rule = rules->rules + i;
 
-		if (is_match(rule, r)) {
+		if (match_fits(&rule->match, r)) {
 			ask.key = rule_key(rule, r);
 			ask.window_ms = rule->window_ms;
 			ask.limit = rule->limit;
@@ -278,7 +238,7 @@ const struct fatigue_rule *fatigue_judge(const struct fatigue_rules *rules,
 	size_t at = 0;
 
 	for (size_t i = 0; at < count && i < rules->count; i++) {
-		if (!is_match(rules->rules + i, r)) {
+		if (!match_fits(&rules->rules[i].match, r)) {
 			continue;
 		}
 		if (asks[at++].answer == STORE_OVER) {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "policy/match.h"
 #include "policy/store_ask.h"
 #include "record/conf.h"
 #include "record/record.h"
@@ -26,13 +27,10 @@ enum {
 	FATIGUE_WINDOW_MIN_MS = 1000, /* windows are kept in whole seconds */
 };
 
-/* One rule.  Absent conditions match everything. */
+/* One rule. */
 struct fatigue_rule {
-	char *app;         /* owned; NULL: every app, each for itself */
-	char *category;    /* owned; NULL: any */
-	bool has_priority; /* false: any */
-	enum priority priority;
-	int64_t limit; /* 1 to FATIGUE_LIMIT_MAX */
+	struct match match; /* owned */
+	int64_t limit;      /* 1 to FATIGUE_LIMIT_MAX */
 	int64_t window_ms;
 	char *name; /* owned; "marketing 3 per 24h" */
 };
@@ -49,6 +47,10 @@ size_t fatigue_rules_count(const struct fatigue_rules *rules);
 /* One more rule for all records: `limit' per `window' ("24h"). */
 int fatigue_rules_add(struct fatigue_rules *rules, int64_t limit,
 	const char *window, struct err *err) MUST_CHECK;
+
+/* True for a category that no rule holds back. */
+bool fatigue_is_exempt(
+	const struct fatigue_rules *rules, const struct record *r);
 
 /*
  * Adds one ask a matching rule, with one of the STORE_FATIGUE_ verbs and the

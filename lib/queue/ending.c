@@ -15,7 +15,8 @@ unsigned ending_flags(const struct record *r, int64_t attempts)
 {
 	unsigned flags = reason_row(r->reason)->ack;
 
-	if ((flags & ACK_DELAY) != 0 && r->attempt >= attempts) {
+	if ((flags & ACK_DELAY) != 0 && (flags & ACK_WAIT) == 0 &&
+		r->attempt >= attempts) {
 		flags = reason_row(REASON_ATTEMPTS_EXHAUSTED)->ack;
 	}
 	return flags;
@@ -36,6 +37,7 @@ void ending_ask_dedupe(const struct record *r, unsigned flags,
 		verb = STORE_DEDUPE_RELEASE;
 	} else if ((flags & ACK_DELAY) != 0) {
 		verb = STORE_DEDUPE_EXTEND;
+		window_ms += r->after_ms; /* held when it comes back, too */
 	} else {
 		return;
 	}
@@ -123,7 +125,8 @@ bool ending_item(
 	item->part_of = r->part_of;
 	item->reason = row->name;
 	item->after_ms = r->after_ms;
-	item->action = (row->ack & ACK_DELAY) != 0         ? SETTLE_RETRY
+	item->action = (row->ack & ACK_WAIT) != 0          ? SETTLE_WAIT
+		       : (row->ack & ACK_DELAY) != 0       ? SETTLE_RETRY
 		       : (row->ack & ACK_DEAD_LETTER) != 0 ? SETTLE_DEAD
 							   : SETTLE_DONE;
 	/* A dead letter is kept as it was pushed, unless it is one of many. */

@@ -230,6 +230,7 @@ void settle_add(struct settle *s, const struct settle_item *item)
 	static const char *const letters[][2] = {
 		[SETTLE_DONE] = { "d", "df" },
 		[SETTLE_LATER] = { "n", "nf" },
+		[SETTLE_WAIT] = { "w", "wf" },
 		[SETTLE_RETRY] = { "r", "rf" },
 		[SETTLE_DEAD] = { "x", "xf" },
 	};
@@ -262,9 +263,10 @@ void settle_add(struct settle *s, const struct settle_item *item)
 	if (item->action == SETTLE_LATER) {
 		put_int(s, to, item->unix_ms);
 	}
-	if (item->action == SETTLE_RETRY || item->action == SETTLE_DEAD) {
+	if (item->action == SETTLE_WAIT || item->action == SETTLE_RETRY ||
+		item->action == SETTLE_DEAD) {
 		put(s, to, span_of(item->reason));
-		if (item->action == SETTLE_RETRY) {
+		if (item->action != SETTLE_DEAD) {
 			put_int(s, to, item->after_ms);
 		}
 		put(s, to, span_of(item->is_device ? "d" : "t"));

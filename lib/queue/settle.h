@@ -21,6 +21,7 @@ struct settle;
 enum settle_action {
 	SETTLE_DONE,
 	SETTLE_LATER, /* as it was, at `unix_ms'; no attempt is counted */
+	SETTLE_WAIT,  /* again in `after_ms'; no attempt is counted */
 	SETTLE_RETRY, /* the next attempt in `after_ms'; over the limit: dead */
 	SETTLE_DEAD,  /* to the dead letters */
 };
@@ -40,8 +41,8 @@ struct settle_item {
 	int64_t part_of; /* 0: not a part */
 	enum settle_action action;
 	int64_t unix_ms;    /* SETTLE_LATER */
-	int64_t after_ms;   /* SETTLE_RETRY */
-	const char *reason; /* SETTLE_RETRY, SETTLE_DEAD */
+	int64_t after_ms;   /* SETTLE_WAIT, SETTLE_RETRY */
+	const char *reason; /* SETTLE_WAIT, SETTLE_RETRY, SETTLE_DEAD */
 	bool is_device;     /* `bytes' is a device record */
 	struct span bytes;  /* what is kept; absent: what was claimed */
 	struct settle_pair feedback[SETTLE_FEEDBACK_MAX];

@@ -8,6 +8,7 @@
 --      done:  d
 --      later: n due ms                      the task as it was, same attempt
 --      retry: r reason, after ms, origin, bytes
+--      wait:  w reason, after ms, origin, bytes   the same attempt
 --      dead:  x reason, origin, bytes       no bytes: those of the entry
 --      An action followed by f has a count and that many names and values for
 --      the feedback stream behind it.
@@ -52,6 +53,10 @@ local function carry_out(item, e)
 	if item.bytes ~= '' then
 		e.bytes = item.bytes
 		e.origin = item.origin
+	end
+	if item.action == 'w' then
+		delay(whole(now_ms + item.after_ms), e)
+		return
 	end
 	entry_ended(e, now_ms, item.receipt, item.part or '-', item.reason)
 	if item.action == 'r' and e.attempt <= limit then
@@ -98,7 +103,7 @@ local function next_item()
 		item.due_ms = next_arg()
 	elseif item.action ~= 'd' then
 		item.reason = next_arg()
-		item.after_ms = item.action == 'r' and tonumber(next_arg()) or nil
+		item.after_ms = item.action ~= 'x' and tonumber(next_arg()) or nil
 		item.origin = next_arg()
 		item.bytes = next_arg()
 	end

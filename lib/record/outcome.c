@@ -16,6 +16,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"this very push was delivered before it came again" },
 	[REASON_FATIGUE_CAP] = { "fatigue-cap", OUTCOME_SUPPRESSED, ACK_RELEASE,
 		"the user has had as many notifications as a rule allows" },
+	[REASON_QUIET_HOURS] = { "quiet-hours", OUTCOME_SUPPRESSED, ACK_RELEASE,
+		"it is night where the user is" },
 	[REASON_CAMPAIGN_STOPPED] = { "campaign-stopped", OUTCOME_SUPPRESSED, ACK_RELEASE,
 		"the kill switch of the campaign is on" },
 	[REASON_APP_STOPPED] = { "app-stopped", OUTCOME_SUPPRESSED, ACK_RELEASE,
@@ -87,9 +89,11 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"the vendor wants a new token first" },
 	[REASON_AMBIGUOUS] = { "ambiguous", OUTCOME_RETRY, ACK_DELAY,
 		"sent, but the answer was lost: it may have been delivered" },
-	[REASON_NOT_BEFORE] = { "not-before", OUTCOME_RETRY, ACK_DELAY,
+	[REASON_NOT_BEFORE] = { "not-before", OUTCOME_RETRY, ACK_DELAY | ACK_WAIT,
 		"not_before_ms has not come yet" },
-	[REASON_QUOTA_WAIT] = { "quota-wait", OUTCOME_RETRY, ACK_DELAY,
+	[REASON_QUIET_HOURS_DEFERRED] = { "quiet-hours-deferred", OUTCOME_RETRY, ACK_DELAY | ACK_WAIT,
+		"it is night where the user is: kept until the morning" },
+	[REASON_QUOTA_WAIT] = { "quota-wait", OUTCOME_RETRY, ACK_DELAY | ACK_WAIT,
 		"the app's quota has room for it later" },
 };
 /* clang-format on */

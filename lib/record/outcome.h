@@ -27,6 +27,7 @@ enum reason {
 	REASON_DUPLICATE,
 	REASON_ALREADY_DONE,
 	REASON_FATIGUE_CAP,
+	REASON_QUIET_HOURS,
 	REASON_CAMPAIGN_STOPPED,
 	REASON_APP_STOPPED,
 	REASON_CATEGORY_STOPPED,
@@ -65,6 +66,7 @@ enum reason {
 	REASON_REAUTH,
 	REASON_AMBIGUOUS,
 	REASON_NOT_BEFORE,
+	REASON_QUIET_HOURS_DEFERRED,
 	REASON_QUOTA_WAIT,
 	REASON_COUNT
 };
@@ -77,8 +79,10 @@ enum {
 	ACK_FEEDBACK = 8,    /* the business side is told about the token */
 	ACK_DELAY = 16,      /* comes back after `after_ms' */
 	ACK_LEAVE =
-		32, /* not settled: the lease has run out, so the queue gives
+		32,    /* not settled: the lease has run out, so the queue gives
 	                   the task out again */
+	ACK_WAIT = 64, /* with ACK_DELAY: nothing was tried, so it counts no
+	                      attempt */
 };
 
 struct reason_row {

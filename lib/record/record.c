@@ -145,6 +145,7 @@ static const struct member members[] = {
 	AT("category", MEMBER_TEXT, category),
 	CHECKED("priority", MEMBER_PRIORITY),
 	AT("condition", MEMBER_TEXT, condition),
+	CHECKED("time_zone", MEMBER_TEXT),
 	AT("created_ms", MEMBER_TIME, created_unix_ms),
 	AT("dedupe_key", MEMBER_TEXT, dedupe_key),
 	AT("expires_ms", MEMBER_TIME, expires_unix_ms),

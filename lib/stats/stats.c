@@ -174,7 +174,7 @@ static void take_vendor(struct stats *s, const struct record *r,
 
 	if ((r->outcome != OUTCOME_ACCEPTED && r->outcome != OUTCOME_FAILED &&
 		    r->outcome != OUTCOME_RETRY) ||
-		r->reason == REASON_NOT_BEFORE) {
+		(reason_row(r->reason)->ack & ACK_WAIT) != 0) {
 		return;
 	}
 	v = vendor_of(s, w->vendor.node);

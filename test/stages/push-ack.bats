@@ -154,11 +154,25 @@ no json
 @test "a retry from before push-auth comes back as it was pushed" {
 	push q '{"app":"shop","jws":"x.y.z"}'
 	claim claimed
-	decide claimed retry not-before '.trace.after_ms = 0' >decided
+	decide claimed retry throttled '.trace.after_ms = 0' >decided
 	stage_file decided "${ack[@]}"
 	claim again
 	has_in again '.[0] | .jws == "x.y.z" and .trace.pop[2].attempt == 2
 		and (.trace.pop[2] | has("resumed") | not)'
+}
+
+@test "what waits for the morning comes back as a device record, at no attempt's cost" {
+	push q "$(device a aa)"
+	for _ in 1 2 3; do
+		claim claimed --attempts 2
+		has_in claimed 'length == 1 and .[0].trace.pop[2].attempt == 1'
+		decide claimed retry quiet-hours-deferred '.trace.auth = [1, 2] | .trace.after_ms = 0' >decided
+		stage_file decided "${ack[@]}" --attempts 2
+		[ "$(in_flight)" -eq 0 ]
+	done
+	claim claimed --attempts 2
+	has_in claimed '.[0].device.token == "aa" and .[0].trace.pop[2].resumed'
+	[ "$(rcli LLEN '{q}:dead')" -eq 0 ]
 }
 
 @test "after the limit of attempts a retry becomes a dead letter" {

@@ -259,6 +259,122 @@ many_users() {
 	has 'length == 4500 and ([.[:3000][] | .trace.reason] | unique == [null])'
 	has '[.[3000:][] | .trace.reason] | unique == ["fatigue-cap"]'
 }
+# --- quiet hours ---
+
+# One rule for all: 22:00 to 08:00, THEN, in the zone of the task.
+quiet_nights() { # THEN
+	echo "{\"fatigue\":{\"quiet_hours\":[{\"from\":\"22:00\",\"to\":\"08:00\",\"then\":\"$1\"}],
+		\"time_zone\":\"Europe/Berlin\"}}" >push.conf
+}
+
+# A task that is met at TIME, UTC.
+at() { # TIME [MEMBERS]
+	printf '{"user":"u","created_ms":%s000%s}\n' "$(date -u -d "$1" +%s)" "${2:+,$2}"
+}
+
+# The hours for which each record is put off; - for one that passes.
+put_off() {
+	jq -r '.trace | if .reason == "quiet-hours-deferred" then .after_ms / 3600000 else .reason // "-" end' \
+		"$output_file" | paste -sd ' '
+}
+
+replay_at() {
+	stage "$1" push-fatigue -c push.conf --replay
+	[ "$status" -eq 0 ]
+}
+
+@test "quiet hours have a begin and an end, to the second" {
+	quiet_nights suppress
+	# Berlin is two hours ahead in July.
+	replay_at "$(at '2025-07-01 19:59:59')
+$(at '2025-07-01 20:00:00')
+$(at '2025-07-01 22:00:00')
+$(at '2025-07-02 05:59:59')
+$(at '2025-07-02 06:00:00')"
+	[ "$(reasons)" = "- quiet-hours quiet-hours quiet-hours -" ]
+	has '.[1].trace | .outcome == "suppressed" and .fatigue[2] ==
+		{rule: "quiet 22:00-08:00", time_zone: "Europe/Berlin"}'
+}
+
+@test "the clock is the device's, else the task's, else the configuration's" {
+	quiet_nights suppress
+	# Noon UTC: 20:00 in Shanghai, 22:00 in Sydney, 05:00 in Los Angeles.
+	replay_at "$(at '2025-07-01 12:00:00')
+$(at '2025-07-01 12:00:00' '"time_zone":"Asia/Shanghai"')
+$(at '2025-07-01 12:00:00' '"time_zone":"Australia/Sydney"')
+$(at '2025-07-01 12:00:00' '"time_zone":"Asia/Shanghai","device":{"platform":"ios","token":"aa","time_zone":"America/Los_Angeles"}')
+$(at '2025-07-01 12:00:00' '"time_zone":"Nowhere/Land"')
+$(at '2025-07-01 21:00:00' '"time_zone":"../../etc/passwd"')"
+	[ "$(reasons)" = "- - quiet-hours quiet-hours - quiet-hours" ]
+	has '[.[].trace.fatigue[2].unknown_zone] == [null, null, null, null, true, true]'
+	has '.[3].trace.fatigue[2].time_zone == "America/Los_Angeles"'
+	stage '{"time_zone":7}' push-fatigue -c push.conf
+	[ "$(reasons)" = bad-member ]
+}
+
+@test "deferred to the end of the night, which daylight saving makes longer or shorter" {
+	quiet_nights defer
+	replay_at "$(at '2025-07-01 20:00:00')
+$(at '2025-03-29 21:00:00')
+$(at '2025-03-30 00:30:00')
+$(at '2025-03-30 01:30:00')
+$(at '2025-10-25 20:00:00')
+$(at '2025-10-26 00:30:00')
+$(at '2025-10-26 01:30:00')
+$(at '2025-10-26 07:00:00')"
+	[ "$(put_off)" = "10 9 5.5 4.5 11 6.5 5.5 -" ]
+	has '.[0].trace.fatigue[2].until_ms == 1751436000000'
+}
+
+@test "never past expires_ms" {
+	quiet_nights defer
+	replay_at "$(at '2025-07-01 20:00:00' '"expires_ms":1751436000001')
+$(at '2025-07-01 20:00:00' '"expires_ms":1751436000000')"
+	[ "$(put_off)" = "10 quiet-hours" ]
+}
+
+@test "the fourth example of the page: marketing, normal and urgent at night" {
+	awk '/^\.Bd/ { n++; on = n == 4; next } /^\.Ed/ { on = 0 } on' "$ROOT/man/push-fatigue.1" >rules
+	(echo '{' && cat rules && echo '}') >push.conf
+	replay_at "$(at '2025-07-01 19:00:00' '"category":"marketing","priority":"high"')
+$(at '2025-07-01 19:00:00')
+$(at '2025-07-01 21:00:00')
+$(at '2025-07-01 21:00:00' '"priority":"low"')
+$(at '2025-07-01 21:00:00' '"priority":"high"')
+$(at '2025-07-01 21:00:00' '"category":"otp"')"
+	[ "$(put_off)" = "quiet-hours - 9 9 - -" ]
+	has '.[0].trace.fatigue[2].rule == "marketing quiet 21:00-09:00"'
+}
+
+@test "what comes at night is not counted" {
+	echo '{"fatigue":{"rules":[{"limit":1,"per":"24h"}],
+		"quiet_hours":[{"from":"22:00","to":"08:00","then":"defer"}]}}' >push.conf
+	replay_at "$(at '2025-07-01 22:00:00')
+$(at '2025-07-02 07:00:00')
+$(at '2025-07-02 08:00:00')
+$(at '2025-07-02 08:00:01')"
+	[ "$(put_off)" = "10 1 - fatigue-cap" ]
+}
+
+@test "wrong quiet hours are for a person" {
+	local rule
+	for rule in '{"to":"08:00"}' '{"from":"22:00"}' '{"from":"24:00","to":"08:00"}' \
+		'{"from":"8:00","to":"22:00"}' '{"from":"08:60","to":"22:00"}' \
+		'{"from":"08:00","to":"08:00"}' '{"from":"22:00","to":"08:00","then":"drop"}'; do
+		echo "{\"fatigue\":{\"quiet_hours\":[$rule]}}" >push.conf
+		stage '' push-fatigue -c push.conf
+		echo "$rule: $stderr"
+		[ "$status" -eq 100 ]
+		logged 'fatigue.quiet_hours'
+	done
+	echo '{"fatigue":{"time_zone":"Mars/Olympus"}}' >push.conf
+	stage '' push-fatigue -c push.conf
+	[ "$status" -eq 100 ]
+	logged "no time zone 'Mars/Olympus'"
+	TZDIR=$PWD stage '' push-fatigue
+	[ "$status" -eq 100 ]
+}
+
 @test "thousands of users are counted apart" {
 	each_store many_users
 }

@@ -69,7 +69,9 @@ static void every_reason_is_settled_as_its_flags_say(void)
 			CHECK(span_is(item.queue, "q"));
 			CHECK(span_is(item.receipt, "w1:c-0"));
 			CHECK((item.action == SETTLE_RETRY) ==
-				((ack & ACK_DELAY) != 0));
+				((ack & (ACK_DELAY | ACK_WAIT)) == ACK_DELAY));
+			CHECK((item.action == SETTLE_WAIT) ==
+				((ack & ACK_WAIT) != 0));
 			CHECK((item.action == SETTLE_DEAD) ==
 				((ack & ACK_DEAD_LETTER) != 0));
 			CHECK((item.feedback_count > 0) ==
@@ -117,6 +119,22 @@ static void retry_keeps_the_device_record_without_part_and_trace(void)
 	end();
 }
 
+static void waiting_is_no_attempt_and_holds_the_key_as_long(void)
+{
+	struct record *r;
+	struct store_asks asks = { 0 };
+
+	begin();
+	r = record_of("", ",\"dedupe\":[1,2]", REASON_QUIET_HOURS_DEFERRED);
+	CHECK(ending_flags(r, 1) == (ACK_DELAY | ACK_WAIT));
+	ending_ask_dedupe(r, ending_flags(r, 1), 1000, &asks);
+	CHECK(asks.count == 1 && asks.items[0].verb == STORE_DEDUPE_EXTEND);
+	CHECK(asks.items[0].window_ms == 1250);
+	store_asks_release(&asks);
+	record_free(pool, r);
+	end();
+}
+
 static void retry_before_push_auth_stores_what_was_pushed(void)
 {
 	struct settle_item item;
@@ -125,7 +143,7 @@ static void retry_before_push_auth_stores_what_was_pushed(void)
 	begin();
 	r = record_of("", "", REASON_NOT_BEFORE);
 	CHECK(ending_item(r, &item, &scratch));
-	CHECK(item.action == SETTLE_RETRY);
+	CHECK(item.action == SETTLE_WAIT);
 	CHECK(!item.is_device);
 	CHECK(item.bytes.len == 0);
 	record_free(pool, r);
@@ -226,6 +244,7 @@ int main(int argc, char **argv)
 		TEST(every_reason_is_settled_as_its_flags_say),
 		TEST(without_a_receipt_nothing_is_settled),
 		TEST(retry_keeps_the_device_record_without_part_and_trace),
+		TEST(waiting_is_no_attempt_and_holds_the_key_as_long),
 		TEST(retry_before_push_auth_stores_what_was_pushed),
 		TEST(dead_letter_of_a_whole_task_is_what_was_pushed),
 		TEST(feedback_tells_what_the_vendor_said),
