@@ -503,6 +503,31 @@ alone() {
 	received 'length == 20'
 }
 
+@test "a vendor that goes away and comes back" {
+	own_mock
+	local port=$MOCK_APNS_PORT
+	start -p apns push-apns -c push.conf
+	feed apns "$(tasks 20)"$'\n'
+	wait_for 20 apns.out
+	mock_down
+	feed apns "$(tasks 20)"$'\n'
+	wait_for 40 apns.out
+	has_in apns.out '.[:20] | all(.trace.reason == "ok")'
+	has_in apns.out '.[20:] | all(.trace.reason == "vendor-unavailable" or .trace.reason == "ambiguous")'
+	own_mock --apns-port "$port"
+	wait_until 20 one_more_is_taken
+	stop apns
+	[ "$status" -eq 0 ]
+}
+
+one_more_is_taken() {
+	local lines
+	lines=$(wc -l <apns.out)
+	feed apns "$(task "$(token 00 $RANDOM)")"$'\n'
+	wait_for $((lines + 1)) apns.out
+	tail -n 1 apns.out | jq -e '.trace.reason == "ok"' >/dev/null
+}
+
 @test "a certificate that is not trusted is no vendor" {
 	jq 'del(.apns.ca_file)' push.conf >other.conf
 	stage "$(task "$(token 00)")" push-apns -c other.conf

@@ -353,6 +353,34 @@ no json' push-fcm -c push.conf
 	[ ! -s "$MOCK_RECEIVED" ]
 }
 
+@test "with nothing but its defaults it finds Google's names and port" {
+	unshare -n -m true 2>/dev/null || skip "needs to make namespaces"
+	jq 'del(.fcm)' push.conf >bare.conf
+	printf '127.0.0.1 localhost fcm.googleapis.com oauth2.googleapis.com\n' >hosts
+	tasks 2 >in
+	stage_file in alone
+	[ "$status" -eq 0 ]
+	has 'length == 2 and all(.trace.reason == "ok")'
+	has_in lone.received 'map(.vendor) | sort == ["fcm", "fcm", "oauth"]'
+}
+
+# In a network of its own, where Google's names are this machine's; only the
+# certificate is not one that the system trusts.
+alone() {
+	MOCK_KEYS=$MOCK_KEYS unshare -n -m bash -c '
+		ip link set lo up && mount --bind hosts /etc/hosts || exit 1
+		mkfifo ready
+		push-mock --cert "$MOCK_KEYS/cert.pem" --key "$MOCK_KEYS/key.pem" \
+			--credentials "$MOCK_KEYS/credentials.json" --port 443 \
+			--received lone.received --ready-fd 5 5>ready 2>lone.log >&2 &
+		read -r -t 10 <ready
+		push-fcm -c bare.conf --ca-file "$MOCK_KEYS/ca.pem"
+		rc=$?
+		kill -TERM $!
+		wait
+		exit $rc'
+}
+
 @test "--url, --token-url and --ca-file say where" {
 	jq 'del(.fcm)' push.conf >bare.conf
 	stage "$(task a)" push-fcm -c bare.conf --ca-file "$MOCK_KEYS/ca.pem" \
