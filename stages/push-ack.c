@@ -53,7 +53,7 @@ static struct app app = {
 static const struct opt opts[] = {
 	OPT_TEXT("redis", "URL", &app.url, "redis",
 		"where the queues are; default redis://127.0.0.1"),
-	OPT_TEXT("results", "FILE", &app.results_path, "ack.results",
+	OPT_FILE("results", "FILE", &app.results_path, "ack.results",
 		"append every finished record to this file"),
 	OPT_INT("attempts", "N", &app.attempts, 1, 1000, "ack.attempts",
 		"attempts before a retry becomes a dead letter; default 5"),

@@ -33,7 +33,7 @@ static const struct opt opts[] = {
 		"the production service; default https://api.push.apple.com"),
 	OPT_TEXT("sandbox", "URL", &app.setup.urls[APNS_SANDBOX], "apns.sandbox",
 		"the sandbox; default https://api.sandbox.push.apple.com"),
-	OPT_TEXT("ca-file", "FILE", &app.setup.ca_file, "apns.ca_file",
+	OPT_FILE("ca-file", "FILE", &app.setup.ca_file, "apns.ca_file",
 		"certificates to trust instead of the system's"),
 	OPT_INT("connections", "N", &app.setup.connections, 1, 256, "apns.connections",
 		"connections of a credential to one service, at most; default 4"),

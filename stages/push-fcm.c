@@ -32,7 +32,7 @@ static const struct opt opts[] = {
 		"the service; default https://fcm.googleapis.com"),
 	OPT_TEXT("token-url", "URL", &app.setup.token_url, "fcm.token_url",
 		"the token endpoint; default: the service account's token_uri"),
-	OPT_TEXT("ca-file", "FILE", &app.setup.ca_file, "fcm.ca_file",
+	OPT_FILE("ca-file", "FILE", &app.setup.ca_file, "fcm.ca_file",
 		"certificates to trust instead of the system's"),
 	OPT_INT("connections", "N", &app.setup.connections, 1, 256, "fcm.connections",
 		"connections of a credential, at most; default 4"),

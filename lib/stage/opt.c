@@ -71,6 +71,7 @@ static const char *wanted(enum opt_type type)
 		return "a duration such as 30s";
 	case OPT_TYPE_END:
 	case OPT_TYPE_TEXT:
+	case OPT_TYPE_FILE:
 	case OPT_TYPE_FLAG:
 	case OPT_TYPE_LIST:
 		break;
@@ -85,6 +86,7 @@ static int set_value(const struct opt *o, const char *text, struct err *err)
 
 	switch (o->type) {
 	case OPT_TYPE_TEXT:
+	case OPT_TYPE_FILE:
 		*(const char **)o->target = text;
 		break;
 	case OPT_TYPE_INT:
@@ -265,7 +267,8 @@ int opt_parse_command(const struct opt_program *p, char **argv,
 
 /* --- push.conf ------------------------------------------------------------- */
 
-static int set_from(const struct opt *o, const struct json *v, struct err *err)
+static int set_from(const struct opt *o, const struct conf *conf,
+	const struct json *v, struct err *err)
 {
 	struct json_iter it = json_iter(v);
 	const struct json *item;
@@ -273,7 +276,11 @@ static int set_from(const struct opt *o, const struct json *v, struct err *err)
 
 	switch (json_type(v)) {
 	case JSON_TEXT:
-		return set_value(o, json_text(v).ptr, err);
+		return set_value(o,
+			o->type == OPT_TYPE_FILE
+				? conf_file_take(conf, json_text(v).ptr)
+				: json_text(v).ptr,
+			err);
 	case JSON_NUMBER:
 		if (o->type != OPT_TYPE_INT || json_int(v, &n) != 0 ||
 			n < o->min || n > o->max) {
@@ -309,7 +316,7 @@ static int rows_from(const struct opt_program *p, const struct opt *rows,
 			rows->conf == NULL ? NULL : conf_at(conf, rows->conf);
 
 		if (v != NULL && !is_seen(p->seen, rows->target) &&
-			set_from(rows, v, err) != 0) {
+			set_from(rows, conf, v, err) != 0) {
 			return err_prefix(err, "configuration");
 		}
 	}

@@ -17,6 +17,7 @@
 enum opt_type {
 	OPT_TYPE_END,
 	OPT_TYPE_TEXT,     /* const char *; borrowed from argv or the conf */
+	OPT_TYPE_FILE,     /* const char *; in a conf relative to its folder */
 	OPT_TYPE_INT,      /* int64_t */
 	OPT_TYPE_BYTES,    /* size_t: "64K" */
 	OPT_TYPE_DURATION, /* int64_t milliseconds: "30s" */
@@ -47,6 +48,8 @@ struct opt {
 /* clang-format off */
 #define OPT_TEXT(name, operand, target, conf, help) \
 	{ name, 0, _Generic((target), const char **: OPT_TYPE_TEXT), operand, target, conf, 0, 0, help }
+#define OPT_FILE(name, operand, target, conf, help) \
+	{ name, 0, _Generic((target), const char **: OPT_TYPE_FILE), operand, target, conf, 0, 0, help }
 #define OPT_INT(name, operand, target, min, max, conf, help) \
 	{ name, 0, _Generic((target), int64_t *: OPT_TYPE_INT), operand, target, conf, min, max, help }
 #define OPT_BYTES(name, operand, target, conf, help) \
@@ -95,7 +98,8 @@ int opt_parse_command(const struct opt_program *p, char **argv,
 	const char **command, const char **operand, struct err *err) MUST_CHECK;
 
 /* Gives rows that the command line left alone what push.conf says.  Texts
- * are borrowed from `conf' until the process ends (the conf must live on). */
+ * are borrowed from `conf' until the process ends (the conf must live on);
+ * names of files are made for as long. */
 int opt_from_conf(const struct opt_program *p, const struct conf *conf,
 	struct err *err) MUST_CHECK;
 

@@ -69,7 +69,7 @@ static const struct opt common_opts[] = {
 		"longest task; default 64K"),
 	OPT_DURATION("drain", "TIME", &common.drain_ms, NULL,
 		"finish what is in flight within this time; default 30s"),
-	OPT_TEXT("counters", "PATH", &common.counters, "counters",
+	OPT_FILE("counters", "PATH", &common.counters, "counters",
 		"Unix socket of the collector; default $PUSH_COUNTERS"),
 	OPT_INT("ready-fd", "N", &common.ready_fd, 0, 1 << 20, NULL,
 		"write a newline to this descriptor when ready"),

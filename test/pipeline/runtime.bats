@@ -133,6 +133,20 @@ is_waiting() { # PID
 	logged "configuration 'push.conf': line"
 }
 
+@test "relative files of the configuration start at its folder, those of the command line here" {
+	mkdir etc
+	echo '{"counters":"counters.sock","ack":{"results":"results"}}' >etc/push.conf
+	start stats push-stats -c etc/push.conf --listen 127.0.0.1:0
+	[ -S etc/counters.sock ]
+	stop stats
+	stage '{"id":"1"}' push-ack -c etc/push.conf
+	[ "$status" -eq 0 ]
+	[ -s etc/results ]
+	stage '{"id":"1"}' push-ack -c etc/push.conf --results here
+	[ -s here ]
+	[ "$(wc -l <etc/results)" -eq 1 ]
+}
+
 @test "the configuration comes from PUSH_CONFIG" {
 	echo '{"risk": {"blocked_users": ["bad"]}}' >push.conf
 	export PUSH_CONFIG=$PWD/push.conf
