@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .PHONY: all help demo check units unit lint flags format fuzz fuzzers coverage \
-	distcheck bench install uninstall clean deps-build deps-run deps-test deps-lint FORCE
+	distcheck check-debian13 check-compose bench install uninstall clean deps-build deps-run deps-test deps-lint FORCE
 
 VERSION := $(shell cat VERSION)
 STAGES  := $(patsubst stages/%.c,%,$(wildcard stages/push-*.c))
@@ -61,7 +61,7 @@ MANDIR  ?= $(PREFIX)/share/man
 
 # Asked only when something is to be compiled, so that `make help', `install' of
 # a built tree and the targets that install the packages work without them.
-ifeq ($(filter help clean demo check lint format fuzz coverage distcheck deps-%,$(MAKECMDGOALS)),)
+ifeq ($(filter help clean demo check lint format fuzz coverage distcheck check-% deps-%,$(MAKECMDGOALS)),)
 MISSING := $(strip $(foreach p,$(PKGS),$(shell pkg-config --exists $(p) || echo $(p))))
 ifneq ($(MISSING),)
 $(error missing development packages: $(MISSING); run: scripts/deps build)
@@ -82,7 +82,7 @@ LINK    = $(CC) $(EXTRA) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ 
 all: $(BUILD)/libpush.a $(STAGES:%=$(BIN)/%) $(if $(MOCK_SRC),$(BIN)/push-mock) ## build every program
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{ printf "  %-15s %s\n", $$1, $$2 }' Makefile
 
 # Static pattern rules name every object, so none is an intermediate file.
 ASSET_OBJ := $(ASSETS:%=$(BUILD)/%.o)
@@ -157,6 +157,12 @@ coverage: deps-test ## run every test, print how much of each file ran
 	@find build/coverage -name '*.gcda' -delete
 	@scripts/check build/coverage build/coverage/bin $(ONLY)
 	@scripts/coverage build/coverage
+
+check-debian13: ## build and test in a bare Debian 13, with Redis and Valkey (root)
+	@scripts/check-debian13 $(ONLY)
+
+check-compose: ## build the image, run docker-compose.yml, kill a service (root)
+	@scripts/check-compose
 
 distcheck: deps-build ## build, install and run from nothing but the tracked files
 	@scripts/distcheck
