@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
-.PHONY: all help demo check units unit lint flags format fuzz fuzzers coverage \
+.PHONY: all help demo check check-crash units unit lint flags format fuzz fuzzers coverage \
 	distcheck check-debian13 check-compose bench install uninstall clean deps-build deps-run deps-test deps-lint FORCE
 
 VERSION := $(shell cat VERSION)
@@ -137,6 +137,10 @@ demo: deps-run ## install what is missing, build, run the whole chain on real in
 check: deps-test ## install what the tests need, build, run every test (ONLY=part-of-a-name)
 	@$(MAKE) --no-print-directory $(PARALLEL) all units
 	@scripts/check '$(BUILD)' '$(BIN)' $(ONLY)
+
+check-crash: deps-test ## kill and stop everything at random under load (SEED, CRASH_TASKS, CRASH_KILLS)
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@PUSH_BIN='$(BIN)' scripts/check-crash
 
 units: $(UNITS:%=$(BUILD)/test/unit/%)
 

@@ -1,10 +1,11 @@
 /*
- * push-run - start and supervise a whole chain
+ * push-run - start and supervise whole chains
  *
  * One process a program, joined by pipes.  TERM ends the first program, and
  * end-of-file carries the end through the chain, so that what is in flight is
  * finished.  When a program dies, the rest wind down and the chain is started
- * again.  How a chain lives and ends is in lib/run; here is when.
+ * again.  With lanes there are several chains, each with lives of its own, and
+ * one watcher for all.  How a chain lives and ends is in lib/run; here is when.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,12 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "run/chain.h"
+#include "run/fleet.h"
 #include "run/plan.h"
-#include "run/scratch.h"
+#include "run/sockets.h"
 #include "stage/opt.h"
 
 enum { TICK_US = 1000 * 1000 };
@@ -27,25 +27,24 @@ struct app {
 	const char *config;
 	const char *log_format;
 	int64_t drain_ms;
+	int64_t restart_ms;
 	int64_t ready_fd;
 	bool is_verbose;
 	struct loop *loop; /* owned, as is all below */
 	struct conf *conf;
-	struct plan plan;
-	struct chain *chain;    /* NULL: between two lives */
-	struct scratch scratch; /* of the collector's socket; may be empty */
-	struct loop_timer restart;
+	struct plan *plans;
+	size_t plan_count;
+	struct fleet *fleet;
+	struct sockets sockets; /* may be none */
 	struct loop_timer tick;
-	int64_t backoff_ms;
-	int64_t ready_mono_ms; /* when the chain became ready; 0: not yet */
-	int status;            /* -1: goes on */
+	int status; /* -1: goes on */
 };
 
 static struct app app = {
 	.log_format = "auto",
 	.drain_ms = 30 * 1000,
+	.restart_ms = CHAIN_BACKOFF_MOST_MS,
 	.ready_fd = -1,
-	.backoff_ms = CHAIN_BACKOFF_FIRST_MS,
 	.status = -1,
 };
 
@@ -55,6 +54,8 @@ static const struct opt opts[] = {
 		"read push.conf and give it to every program; default $PUSH_CONFIG" },
 	OPT_DURATION("drain", "TIME", &app.drain_ms, "run.drain",
 		"let the chain finish within this time; default 30s"),
+	OPT_DURATION("restart", "TIME", &app.restart_ms, "run.restart",
+		"wait no longer than this before a new start; default 10s"),
 	OPT_INT("ready-fd", "N", &app.ready_fd, 0, 1 << 20, NULL,
 		"write a newline to this descriptor when all programs are ready"),
 	OPT_TEXT("log-format", "text|json", &app.log_format, NULL,
@@ -65,15 +66,11 @@ static const struct opt opts[] = {
 };
 /* clang-format on */
 
-static void app_start(void *self);
-
 static void app_on_ready(void *self)
 {
 	struct app *a = self;
 	int fd = (int)a->ready_fd;
 
-	a->ready_mono_ms = clock_mono_ms();
-	log_info("the chain is ready: %zu programs", a->plan.count);
 	if (fd >= 0) {
 		if (write(fd, "\n", 1) != 1) {
 			log_warn("cannot write to --ready-fd %d", fd);
@@ -83,55 +80,16 @@ static void app_on_ready(void *self)
 	}
 }
 
-static void app_restart(struct app *a)
-{
-	if (a->ready_mono_ms != 0 &&
-		clock_mono_ms() - a->ready_mono_ms > CHAIN_HEALTHY_MS) {
-		a->backoff_ms = CHAIN_BACKOFF_FIRST_MS;
-	}
-	log_warn("starting the chain again in %lld ms",
-		(long long)a->backoff_ms);
-	loop_timer_set(
-		a->loop, &a->restart, a->backoff_ms * 1000, app_start, a);
-	a->backoff_ms = a->backoff_ms * 2 < CHAIN_BACKOFF_MOST_MS
-				? a->backoff_ms * 2
-				: (int64_t)CHAIN_BACKOFF_MOST_MS;
-}
-
 static void app_on_over(void *self, enum chain_verdict verdict)
 {
 	struct app *a = self;
 
-	switch (verdict) {
-	case CHAIN_FINISHED:
-	case CHAIN_STOPPED:
-		a->status = EXIT_OK;
-		break;
-	case CHAIN_UNUSABLE:
+	if (verdict == CHAIN_UNUSABLE) {
 		log_error("a program cannot be used as it is configured: "
 			  "not starting it again");
 		a->status = EXIT_USAGE;
-		break;
-	case CHAIN_CUT_SHORT:
-		a->status = EXIT_TEMP;
-		break;
-	case CHAIN_FAILED:
-		app_restart(a);
-		break;
-	}
-}
-
-static void app_start(void *self)
-{
-	struct app *a = self;
-	struct chain_events events = { app_on_ready, app_on_over, a };
-	struct err err = { 0 };
-
-	chain_free(a->chain);
-	a->ready_mono_ms = 0;
-	a->chain = chain_new(a->loop, &a->plan, a->drain_ms, &events);
-	if (chain_start(a->chain, &err) != 0) {
-		log_error("%s", err.text);
+	} else {
+		a->status = verdict == CHAIN_CUT_SHORT ? EXIT_TEMP : EXIT_OK;
 	}
 }
 
@@ -140,14 +98,12 @@ static void app_on_signal(void *self, int signo)
 	struct app *a = self;
 
 	if (signo == SIGCHLD) {
-		chain_reap(a->chain);
+		fleet_reap(a->fleet);
 	} else if (signo == SIGHUP) {
-		chain_signal(a->chain, SIGHUP);
-	} else if (loop_timer_is_set(&a->restart)) {
-		a->status = EXIT_OK; /* nothing runs */
+		fleet_signal(a->fleet, SIGHUP);
 	} else {
 		log_info("signal %d: finishing what is in flight", signo);
-		chain_stop(a->chain);
+		fleet_stop(a->fleet);
 	}
 }
 
@@ -159,22 +115,21 @@ static void app_on_tick(void *self)
 	loop_timer_set(a->loop, &a->tick, TICK_US, app_on_tick, a);
 }
 
-/* Programs report to the collector's socket; unless somebody has named one, it
- * is in a folder of our own. */
-static int app_make_counters(struct app *a, struct err *err)
+static int app_plan(struct app *a, struct err *err)
 {
-	if (!a->plan.programs[a->plan.count - 1].is_watch ||
-		getenv("PUSH_COUNTERS") != NULL ||
-		conf_at(a->conf, "counters") != NULL) {
-		return 0;
-	}
-	if (scratch_make(&a->scratch, "counters", err) != 0) {
+	char folder[PLAN_FOLDER_BYTES];
+	struct plan_source source = { a->conf, a->config, folder, NULL };
+
+	if (plan_own_folder(folder, err) != 0) {
 		return -1;
 	}
-	if (setenv("PUSH_COUNTERS", scratch_path(&a->scratch), 1) != 0) {
-		return err_set(err, errno, "cannot set PUSH_COUNTERS");
+	if (plan_wants_sockets(a->conf)) {
+		if (sockets_make(&a->sockets, a->conf, err) != 0) {
+			return -1;
+		}
+		source.records = buf_string(&a->sockets.records);
 	}
-	return 0;
+	return plans_make(&a->plans, &a->plan_count, &source, err);
 }
 
 static int app_log(const struct app *a, struct err *err)
@@ -200,8 +155,7 @@ static int app_open(struct app *a, int argc, char **argv, struct err *err)
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
 	struct opt_seen seen = { 0 };
 	struct opt_program program = { "push-run",
-		"start and supervise a whole chain", NULL, opts, NULL, &seen };
-	char folder[PLAN_FOLDER_BYTES];
+		"start and supervise whole chains", NULL, opts, NULL, &seen };
 
 	if (opt_parse(&program, argc, argv, err) < 0 || app_log(a, err) != 0) {
 		return -1;
@@ -215,9 +169,7 @@ static int app_open(struct app *a, int argc, char **argv, struct err *err)
 		    a->config != NULL ? a->config : getenv("PUSH_CONFIG"),
 		    err) != 0 ||
 		opt_from_conf(&program, a->conf, err) != 0 ||
-		plan_own_folder(folder, err) != 0 ||
-		plan_make(&a->plan, a->conf, a->config, folder, err) != 0 ||
-		app_make_counters(a, err) != 0) {
+		app_plan(a, err) != 0) {
 		return -1;
 	}
 	a->loop = loop_new();
@@ -230,27 +182,32 @@ static int app_open(struct app *a, int argc, char **argv, struct err *err)
 	return 0;
 }
 
-/* Pipes must not become somebody's standard input, output or error. */
-static void open_missing(void)
+static void app_start(struct app *a)
 {
-	int fd;
+	struct lane_settings settings = { a->drain_ms, a->restart_ms };
+	struct fleet_events events = { app_on_ready, app_on_over, a };
 
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0) {
-		(void)close(fd); /* nothing was written */
-	}
+	a->fleet = fleet_start(
+		a->loop, a->plans, a->plan_count, &settings, &events);
+}
+
+static void app_close(struct app *a)
+{
+	fleet_free(a->fleet);
+	sockets_remove(&a->sockets);
+	plans_free(a->plans, a->plan_count);
+	conf_free(a->conf);
+	loop_free(a->loop);
 }
 
 int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 
-	open_missing();
+	chain_open_missing();
 	log_open("push-run", NULL, LOG_AUTO, LOG_INFO);
 	if (app_open(&app, argc, argv, &err) != 0) {
-		scratch_remove(&app.scratch);
+		sockets_remove(&app.sockets);
 		fatal(err_status(&err), "%s", err.text);
 	}
 	app_on_tick(&app);
@@ -258,10 +215,6 @@ int main(int argc, char **argv)
 	while (app.status < 0) {
 		(void)loop_turn(app.loop, -1);
 	}
-	chain_free(app.chain);
-	scratch_remove(&app.scratch);
-	plan_release(&app.plan);
-	conf_free(app.conf);
-	loop_free(app.loop);
+	app_close(&app);
 	return app.status;
 }

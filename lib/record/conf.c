@@ -159,6 +159,13 @@ static const struct conf_row table[] = {
 	{ "run", "object", "push-run" },
 	{ "run.chain", "list", "programs of the chain, in order" },
 	{ "run.chain[]", "any", "name of a program, or an object" },
+	{ "run.lanes", "map", "lanes: chains of their own, by name" },
+	{ "run.lanes.*", "object", "one lane" },
+	{ "run.lanes.*.queues", "list", "its queues in order of priority, instead of those of all" },
+	{ "run.lanes.*.queues[]", "text", "name of a list" },
+	{ "run.lanes.*.worker", "text", "name of its worker; default the worker's, a hyphen, the lane's" },
+	{ "run.lanes.*.window", "int", "its records claimed and not settled, at most" },
+	{ "run.restart", "duration", "how long to wait, at most, before a chain is started again" },
 	{ "run.drain", "duration", "how long a chain may take to finish" },
 	{ NULL, NULL, NULL },
 };

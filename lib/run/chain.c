@@ -60,6 +60,18 @@ static void set_close_on_exec(int fd)
 	}
 }
 
+void chain_open_missing(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0) {
+		(void)close(fd); /* nothing was written */
+	}
+}
+
 static void close_fd(int *fd)
 {
 	if (*fd >= 0) {
@@ -242,7 +254,7 @@ static void end(struct chain *c);
 
 static void on_nobody(void *self)
 {
-	chain_reap(self);
+	chain_check(self);
 }
 
 int chain_start(struct chain *c, struct err *err)
@@ -468,20 +480,19 @@ static enum chain_verdict verdict_of(const struct chain *c)
 	return CHAIN_FAILED;
 }
 
-void chain_reap(struct chain *c)
+void chain_on_exit(struct chain *c, pid_t pid, int status)
 {
-	bool is_alive = false;
-	int status;
-	pid_t pid;
-
-	/* Any child: as process 1 of a container we inherit strangers' too. */
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (size_t i = 0; i < c->plan->count; i++) {
-			if (c->processes[i].pid == pid) {
-				on_exit_of(c, &c->processes[i], status);
-			}
+	for (size_t i = 0; i < c->plan->count; i++) {
+		if (c->processes[i].pid == pid) {
+			on_exit_of(c, &c->processes[i], status);
 		}
 	}
+}
+
+void chain_check(struct chain *c)
+{
+	bool is_alive = false;
+
 	for (size_t i = 0; i < c->plan->count; i++) {
 		is_alive = is_alive || c->processes[i].pid > 0;
 	}

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/loop.h"
@@ -47,6 +48,10 @@ struct chain_events {
 	void *self;
 };
 
+/* Opens what is closed of standard input, output and error, so that no pipe
+ * becomes one of them.  Call it first. */
+void chain_open_missing(void);
+
 /* `plan' and `loop' are borrowed.  `drain_ms' bounds the ending after
  * chain_stop() or a death, before the rest get TERM. */
 struct chain *chain_new(struct loop *loop, const struct plan *plan,
@@ -64,8 +69,12 @@ void chain_stop(struct chain *c);
 /* To each of our programs. */
 void chain_signal(struct chain *c, int signo);
 
-/* Collects processes that have ended; call it upon SIGCHLD.  May call
- * on_over() before it returns. */
-void chain_reap(struct chain *c);
+/* A process has ended with this wait status; one that is not of the chain
+ * changes nothing. */
+void chain_on_exit(struct chain *c, pid_t pid, int status);
+
+/* Call it once all that have ended were told: calls on_over() when no process
+ * is left. */
+void chain_check(struct chain *c);
 
 #endif

@@ -273,6 +273,100 @@ END
 	logged 'the chain goes on'
 }
 
+# --- lanes ----------------------------------------------------------------------------
+
+# Two lanes of small programs; each source says which lane it is in.
+lanes() { # [MEMBER]
+	program push-pop <<'END'
+($lane) = "@ARGV" =~ /--worker \S*?(\w+) /;
+$SIG{TERM} = sub { $stop = 1 };
+note("pids.$lane", $$);
+ready();
+while (!$stop) {
+	syswrite(STDOUT, sprintf("{\"lane\":\"$lane\",\"n\":%d}\n", ++$n)) or exit 111;
+	select(undef, undef, undef, 0.002);
+}
+note("written.$lane", $n);
+END
+	jq -n '{worker: "w", run: {drain: "20s", chain: ["./push-pop", "./push-copy", "./push-keep"],
+		lanes: {otp: {queues: ["push:high"], window: 7}, bulk: {queues: ["push:normal", "push:low"], window: 70}}}}
+		* '"${1:-{\}}" >push.conf
+}
+
+@test "each lane is a chain of its own, with its own queues, worker and window" {
+	lanes '{run: {lanes: {third: {worker: "mine", window: 1}}}}'
+	start run push-run -c push.conf
+	wait_until 20 has_lives push-pop 3
+	grep -qx -- '--ready-fd 3 -c push.conf --queue push:high --worker w-otp --window 7' args.push-pop
+	grep -qx -- '--ready-fd 3 -c push.conf --queue push:normal --queue push:low --worker w-bulk --window 70' args.push-pop
+	grep -qx -- '--ready-fd 3 -c push.conf --worker mine --window 1' args.push-pop
+	[ "$(wc -l <pids.push-keep)" -eq 3 ]
+	stop run
+	[ "$status" -eq 0 ]
+	all_gone
+	logged "the chain 'otp' is ready: 3 programs"
+	# Of each lane everything arrived.
+	for lane in otp bulk; do
+		[ "$(grep -c "\"lane\":\"$lane\"" kept)" -eq "$(<written.$lane)" ]
+	done
+}
+
+@test "a lane is started again alone" {
+	lanes
+	start run push-run -c push.conf
+	wait_for 20 kept
+	kill -KILL "$(pid_in otp)"
+	wait_until 20 has_lives otp 2
+	before=$(wc -l <kept)
+	wait_until 20 has_grown kept "$before"
+	stop run
+	[ "$status" -eq 0 ]
+	all_gone
+	[ "$(wc -l <pids.bulk)" -eq 1 ]
+	[ "$(grep -c '"lane":"bulk"' kept)" -eq "$(<written.bulk)" ]
+	logged "starting the chain 'otp' again in 100 ms"
+}
+
+@test "a lane that cannot be used ends all of them with 100, in order" {
+	lanes
+	sed -i 's/^ready();/exit 100 if $lane eq "otp"; ready();/' push-pop
+	stage '' push-run -c push.conf
+	[ "$status" -eq 100 ]
+	all_gone
+	[ "$(grep -c '"lane":"bulk"' kept)" -eq "$(<written.bulk)" ]
+}
+
+@test "no wait before a new start is longer than --restart" {
+	program push-failing <<<'exit 111;'
+	chain ./push-failing ./push-keep
+	start_unready run push-run -c push.conf --restart 150ms
+	wait_until 20 has_lives push-failing 4
+	stop run
+	[ "$status" -eq 0 ]
+	logged 'starting the chain again in 100 ms'
+	logged 'starting the chain again in 150 ms'
+	run ! logged 'starting the chain again in 200 ms'
+}
+
+@test "lanes that cannot be are refused with 100" {
+	while read -r conf; do
+		echo "$conf" >push.conf
+		stage '' push-run -c push.conf
+		echo "$conf: $stderr"
+		[ "$status" -eq 100 ]
+		[[ $stderr == *run.lanes* ]]
+	done <<'END'
+{"run":{"lanes":{}}}
+{"run":{"lanes":{"a":{"queue":["q"]}}}}
+{"run":{"lanes":{"a":{}},"chain":["cat","push-ack"]}}
+{"run":{"lanes":{"a":{}},"chain":["push-pop","cat","push-stats"]}}
+END
+	jq -n '{run: {lanes: ([range(17) | {key: "l\(.)", value: {}}] | from_entries)}}' >push.conf
+	stage '' push-run -c push.conf
+	[ "$status" -eq 100 ]
+	logged 'run.lanes has more than 16'
+}
+
 # --- the rest of its promises -------------------------------------------------------
 
 @test "ready is said when every program is ready, not before" {

@@ -1,0 +1,17 @@
+# The crash harness itself: scripts/check-crash must be able to fail.  Its long run is `make check-crash'.
+load ../helper.bash
+
+@test "the crash harness sees what a naive consumer loses" {
+	export BATS_TEST_TIMEOUT=$((120 * PUSH_TEST_SLOW))
+	CRASH_TASKS=300 CRASH_KILLS=1 run "$ROOT/scripts/check-crash" --naive
+	[ "$status" -eq 1 ]
+	[[ $output =~ \ lost\ +([0-9]+) ]]
+	[ "${BASH_REMATCH[1]}" -gt 0 ]
+	[[ $output == *'FAILED'* ]]
+}
+
+@test "the crash harness knows its options" {
+	run "$ROOT/scripts/check-crash" --never
+	[ "$status" -eq 100 ]
+	[[ $output == 'usage: scripts/check-crash'* ]]
+}
