@@ -480,11 +480,16 @@ static enum chain_verdict verdict_of(const struct chain *c)
 	return CHAIN_FAILED;
 }
 
-void chain_on_exit(struct chain *c, pid_t pid, int status)
+void chain_on_exits(
+	struct chain *c, const struct chain_exit *exits, size_t count)
 {
-	for (size_t i = 0; i < c->plan->count; i++) {
-		if (c->processes[i].pid == pid) {
-			on_exit_of(c, &c->processes[i], status);
+	for (size_t place = c->plan->count; place-- > 0;) {
+		struct process *p = &c->processes[place];
+
+		for (size_t i = 0; i < count; i++) {
+			if (p->pid > 0 && p->pid == exits[i].pid) {
+				on_exit_of(c, p, exits[i].status);
+			}
 		}
 	}
 }

@@ -69,9 +69,17 @@ void chain_stop(struct chain *c);
 /* To each of our programs. */
 void chain_signal(struct chain *c, int signo);
 
-/* A process has ended with this wait status; one that is not of the chain
- * changes nothing. */
-void chain_on_exit(struct chain *c, pid_t pid, int status);
+/* A process that has ended. */
+struct chain_exit {
+	pid_t pid;
+	int status; /* as waitpid() gives it */
+};
+
+/* Takes note of all that have ended together, the last program first: what
+ * ended because of another is not taken for the cause.  Those that are not of
+ * the chain change nothing. */
+void chain_on_exits(
+	struct chain *c, const struct chain_exit *exits, size_t count);
 
 /* Call it once all that have ended were told: calls on_over() when no process
  * is left. */

@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 
+enum { EXITS_MAX = 256 }; /* looked at together */
+
 struct fleet {
 	const struct plan *plans;
 	struct lane *lanes; /* owned; one a plan */
@@ -136,14 +138,20 @@ void fleet_signal(struct fleet *f, int signo)
 /* Any child: as process 1 of a container we inherit strangers' too. */
 void fleet_reap(struct fleet *f)
 {
-	int status;
-	pid_t pid;
+	struct chain_exit exits[EXITS_MAX];
+	size_t count = 0;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (size_t i = 0; i < f->count; i++) {
-			lane_on_exit(&f->lanes[i], pid, status);
+	do {
+		count = 0;
+		while (count < EXITS_MAX &&
+			(exits[count].pid = waitpid(
+				 -1, &exits[count].status, WNOHANG)) > 0) {
+			count++;
 		}
-	}
+		for (size_t i = 0; i < f->count; i++) {
+			lane_on_exits(&f->lanes[i], exits, count);
+		}
+	} while (count == EXITS_MAX);
 	for (size_t i = 0; i < f->count; i++) {
 		lane_check(&f->lanes[i]);
 	}

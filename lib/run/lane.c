@@ -123,10 +123,10 @@ void lane_signal(struct lane *l, int signo)
 	}
 }
 
-void lane_on_exit(struct lane *l, pid_t pid, int status)
+void lane_on_exits(struct lane *l, const struct chain_exit *exits, size_t count)
 {
 	if (l->chain != NULL) {
-		chain_on_exit(l->chain, pid, status);
+		chain_on_exits(l->chain, exits, count);
 	}
 }
 

@@ -49,8 +49,9 @@ void lane_start(struct lane *l);
 void lane_stop(struct lane *l);
 void lane_signal(struct lane *l, int signo);
 
-/* A process has ended, one of ours or not; see chain_on_exit(). */
-void lane_on_exit(struct lane *l, pid_t pid, int status);
+/* See chain_on_exits(). */
+void lane_on_exits(
+	struct lane *l, const struct chain_exit *exits, size_t count);
 
 /* After the processes that have ended were told; may call on_over(). */
 void lane_check(struct lane *l);

@@ -286,7 +286,7 @@ while (!$stop) {
 	syswrite(STDOUT, sprintf("{\"lane\":\"$lane\",\"n\":%d}\n", ++$n)) or exit 111;
 	select(undef, undef, undef, 0.002);
 }
-note("written.$lane", $n);
+note("written.$lane", $n + 0);
 END
 	jq -n '{worker: "w", run: {drain: "20s", chain: ["./push-pop", "./push-copy", "./push-keep"],
 		lanes: {otp: {queues: ["push:high"], window: 7}, bulk: {queues: ["push:normal", "push:low"], window: 70}}}}
