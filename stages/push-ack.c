@@ -30,11 +30,12 @@ struct app {
 	int64_t dedupe_window_ms;
 	const char *fatigue_url;
 
-	struct run *run;             /* borrowed */
-	struct settle *settle;       /* owned */
-	struct store *dedupe;        /* owned; NULL: nothing to mark in */
-	struct store *fatigue;       /* owned; NULL likewise */
-	struct fatigue_rules *rules; /* owned */
+	struct run *run;                   /* borrowed */
+	struct settle *settle;             /* owned */
+	struct store *dedupe;              /* owned; NULL: nothing to mark in */
+	struct store *fatigue;             /* owned; NULL likewise */
+	struct dedupe_rules *dedupe_rules; /* owned */
+	struct fatigue_rules *rules;       /* owned */
 	struct store_asks dedupe_asks;
 	struct store_asks fatigue_asks;
 	struct settle_counts counts;
@@ -88,7 +89,9 @@ static int app_open(void *self, struct run *run, struct err *err)
 
 	a->run = run;
 	buf_init(&a->task, TASK_MAX_BYTES);
-	if (fatigue_rules_new(&a->rules, run_conf(run), err) != 0 ||
+	if (dedupe_rules_new(&a->dedupe_rules, run_conf(run),
+		    a->dedupe_window_ms, err) != 0 ||
+		fatigue_rules_new(&a->rules, run_conf(run), err) != 0 ||
 		settle_open(&a->settle, a->url, a->attempts, err) != 0 ||
 		open_store(a, a->dedupe_url, "dedupe.store", &a->dedupe, err) !=
 			0 ||
@@ -143,8 +146,7 @@ static int mark(struct app *a, struct batch *batch, struct err *err)
 	{
 		unsigned flags = ending_flags(rec, a->attempts);
 
-		ending_ask_dedupe(
-			rec, flags, a->dedupe_window_ms, &a->dedupe_asks);
+		ending_ask_dedupe(rec, flags, a->dedupe_rules, &a->dedupe_asks);
 		ending_ask_fatigue(rec, flags, a->rules, &a->fatigue_asks);
 	}
 	if (a->dedupe != NULL && store_exchange(a->dedupe, a->dedupe_asks.items,
@@ -216,6 +218,7 @@ static void app_close(void *self)
 	settle_close(a->settle);
 	store_close(a->dedupe);
 	store_close(a->fatigue);
+	dedupe_rules_free(a->dedupe_rules);
 	fatigue_rules_free(a->rules);
 	store_asks_release(&a->dedupe_asks);
 	store_asks_release(&a->fatigue_asks);

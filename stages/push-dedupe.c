@@ -17,8 +17,10 @@ struct app {
 
 	char *url; /* owned; of the store that is open */
 	struct store *store;
-	int64_t held_ms; /* the window in force */
+	struct dedupe_rules *rules; /* owned */
 	struct store_asks asks;
+	size_t *counts; /* owned; of asks, by record of the batch */
+	size_t counts_cap;
 };
 
 static struct app app;
@@ -45,12 +47,18 @@ static char *url_take(const struct app *a, struct run *run)
 static int app_load(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
+	struct dedupe_rules *rules = NULL;
 	struct store *store = NULL;
 	char *url = url_take(a, run);
 
+	if (dedupe_rules_new(&rules, run_conf(run), a->window_ms, err) != 0) {
+		mem_free(url);
+		return -1;
+	}
 	if (a->url != NULL && strcmp(url, a->url) == 0) {
 		mem_free(url);
 	} else if (store_open(&store, url, err) != 0) {
+		dedupe_rules_free(rules);
 		mem_free(url);
 		return -1;
 	} else {
@@ -59,15 +67,8 @@ static int app_load(void *self, struct run *run, struct err *err)
 		a->store = store;
 		a->url = url;
 	}
-	a->held_ms = a->window_ms;
-	if (a->held_ms == 0) {
-		a->held_ms = conf_duration_ms(
-			conf_at(run_conf(run), "dedupe.window"),
-			DEDUPE_WINDOW_MS);
-	}
-	if (a->held_ms <= 0) {
-		a->held_ms = DEDUPE_WINDOW_MS;
-	}
+	dedupe_rules_free(a->rules);
+	a->rules = rules;
 	return 0;
 }
 
@@ -75,22 +76,29 @@ static int app_load(void *self, struct run *run, struct err *err)
 static int app_handle(void *self, struct batch *batch, struct err *err)
 {
 	struct app *a = self;
-	size_t at = 0;
+	const struct store_ask *ask;
+	size_t *count;
 
+	if (batch->count > a->counts_cap) {
+		a->counts_cap = batch->count;
+		a->counts = mem_resize(
+			a->counts, a->counts_cap, sizeof(*a->counts));
+	}
 	store_asks_reset(&a->asks);
+	count = a->counts;
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{
-		struct store_ask ask =
-			dedupe_ask(rec, STORE_DEDUPE_RESERVE, a->held_ms);
-
-		(void)store_asks_add(&a->asks, &ask);
+		*count++ = dedupe_ask(
+			a->rules, rec, STORE_DEDUPE_RESERVE, &a->asks);
 	}
 	if (store_exchange(a->store, a->asks.items, a->asks.count, err) != 0) {
 		return -1;
 	}
+	count = a->counts;
+	ask = a->asks.items;
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{
-		switch (dedupe_judge(a->asks.items[at++].answer)) {
+		switch (dedupe_judge(ask, *count)) {
 		case DEDUPE_PASS:
 			break;
 		case DEDUPE_DUPLICATE:
@@ -100,6 +108,7 @@ static int app_handle(void *self, struct batch *batch, struct err *err)
 			record_decide(rec, REASON_ALREADY_DONE);
 			break;
 		}
+		ask += *count++;
 	}
 	return 0;
 }
@@ -109,7 +118,9 @@ static void app_close(void *self)
 	struct app *a = self;
 
 	store_close(a->store);
+	dedupe_rules_free(a->rules);
 	store_asks_release(&a->asks);
+	mem_free(a->counts);
 	mem_free(a->url);
 }
 

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#include "policy/dedupe.h"
-
 unsigned ending_flags(const struct record *r, int64_t attempts)
 {
 	unsigned flags = reason_row(r->reason)->ack;
@@ -23,10 +21,10 @@ unsigned ending_flags(const struct record *r, int64_t attempts)
 }
 
 void ending_ask_dedupe(const struct record *r, unsigned flags,
-	int64_t window_ms, struct store_asks *asks)
+	struct dedupe_rules *rules, struct store_asks *asks)
 {
 	enum store_verb verb;
-	struct store_ask ask;
+	size_t first = asks->count;
 
 	if (!record_passed(r, "dedupe")) {
 		return;
@@ -37,12 +35,15 @@ void ending_ask_dedupe(const struct record *r, unsigned flags,
 		verb = STORE_DEDUPE_RELEASE;
 	} else if ((flags & ACK_DELAY) != 0) {
 		verb = STORE_DEDUPE_EXTEND;
-		window_ms += r->after_ms; /* held when it comes back, too */
 	} else {
 		return;
 	}
-	ask = dedupe_ask(r, verb, window_ms);
-	(void)store_asks_add(asks, &ask); /* nobody looks at the answer */
+	(void)dedupe_ask(rules, r, verb, asks); /* nobody looks at the answer */
+	for (size_t i = first; verb == STORE_DEDUPE_EXTEND && i < asks->count;
+		i++) {
+		/* Held when it comes back, too. */
+		asks->items[i].window_ms += r->after_ms;
+	}
 }
 
 void ending_ask_fatigue(const struct record *r, unsigned flags,

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "policy/dedupe.h"
 #include "policy/fatigue.h"
 #include "policy/store_ask.h"
 #include "queue/settle.h"
@@ -22,7 +23,7 @@ unsigned ending_flags(const struct record *r, int64_t attempts);
 
 /* Adds the dedupe mark for a record that passed push-dedupe. */
 void ending_ask_dedupe(const struct record *r, unsigned flags,
-	int64_t window_ms, struct store_asks *asks);
+	struct dedupe_rules *rules, struct store_asks *asks);
 
 /* The same for push-fatigue. */
 void ending_ask_fatigue(const struct record *r, unsigned flags,

@@ -44,7 +44,7 @@ reasons() {
 # What push-ack does when a record has ended with REASON.
 acknowledge() { # OUTCOME REASON, records on standard input
 	jq -c --arg o "$1" --arg r "$2" '.trace += {outcome: $o, reason: $r}' |
-		push-ack --redis "$REDIS_URL" --dedupe "$STORE" --fatigue memory: >/dev/null
+		push-ack ${CONF:+-c "$CONF"} --redis "$REDIS_URL" --dedupe "$STORE" --fatigue memory: >/dev/null
 }
 
 @test "the example of the page: the second of two equal tasks" {
@@ -75,6 +75,100 @@ $(claimed a '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
 }
 @test "the same push seen twice is a redelivery and passes" {
 	each_store redelivered
+}
+
+# --- rules ---
+
+@test "the last example of the page: codes always, no advertisement twice a week" {
+	awk '/^\.Bd/ { n++; on = n == 3; next } /^\.Ed/ { on = 0 } on' "$ROOT/man/push-dedupe.1" >rules
+	(echo '{' && cat rules && echo '}') >push.conf
+	day=86400000
+	ad='"user":"u","category":"marketing","message":{"notification":{"title":"Sale"}}'
+	stage "{\"id\":\"1\",\"user\":\"u\",\"category\":\"otp\"}
+{\"id\":\"1\",\"user\":\"u\",\"category\":\"otp\"}
+{\"id\":\"a\",\"created_ms\":$((20000 * day)),$ad}
+{\"id\":\"b\",\"created_ms\":$((20007 * day - 1)),$ad}
+{\"id\":\"b\",\"created_ms\":$((20007 * day)),$ad}
+{\"id\":\"c\",\"created_ms\":$((20007 * day)),${ad/Sale/Sold}}" push-dedupe -c push.conf --replay
+	[ "$(reasons)" = "- - - duplicate - -" ]
+}
+
+by_rule() { # RULE RECORD...: what becomes of them, as pushes a, b, c...
+	local rule=$1 uid='' lines=''
+	shift
+	echo "{\"dedupe\":{\"rules\":[$rule]}}" >push.conf
+	for record in "$@"; do
+		uid+=a
+		lines+=$(claimed "$uid" "$record")$'\n'
+	done
+	stage "$lines" push-dedupe -c push.conf --store memory:
+	reasons
+}
+
+@test "a rule says what is compared" {
+	one='"id":"1","dedupe_key":"k","user":"u","message":{"data":{"a":"1"}}'
+	two='"id":"1","dedupe_key":"l","user":"u","message":{"data":{"a":"2"}}'
+	three='"id":"3","dedupe_key":"k","user":"u","message":{"data": {"a" : "1"}}'
+	[ "$(by_rule '{"by":"key"}' "$one" "$two" "$three")" = "- - duplicate" ]
+	[ "$(by_rule '{"by":"id"}' "$one" "$two" "$three")" = "- duplicate -" ]
+	[ "$(by_rule '{"by":"content"}' "$one" "$two" "$three")" = "- - duplicate" ]
+	[ "$(by_rule '{"by":"nothing"}' "$one" "$one" "$one")" = "- - -" ]
+	[ "$(by_rule '{"by":"content"}' '"id":"1","topic":"t"' '"id":"2","topic":"t"' '"id":"1","topic":"t"')" = "- - duplicate" ]
+	# The first rule that is for a record counts.
+	[ "$(by_rule '{"app":"s","by":"nothing"},{"priority":"low","by":"id"}' \
+		"\"app\":\"s\",$one" "\"app\":\"s\",$one" "\"priority\":\"low\",$one" \
+		"\"priority\":\"low\",$two" "$two")" = "- - - duplicate -" ]
+}
+
+to_device() { # UID TOKEN
+	claimed "$1" '"id":"'"${3:-1}"'","user":"u","device":{"platform":"ios","token":"'"$2"'"}'
+}
+
+per_user() {
+	local CONF=push.conf
+	echo '{"dedupe":{"rules":[{"per":"user"}]}}' >push.conf
+	# Two devices of push a; then push b with the same id.
+	stage "$(to_device a aa)
+$(to_device a bb)
+$(to_device b aa)
+$(to_device b cc)
+$(to_device c cc 2)" push-dedupe -c push.conf --store "$STORE"
+	[ "$(reasons)" = "- - duplicate duplicate -" ]
+	# One device has had it: its redelivery is held back, the other one is not.
+	head -n 1 "$output_file" | acknowledge accepted ok
+	stage "$(to_device a aa)
+$(to_device a bb)
+$(to_device b bb)" push-dedupe -c push.conf --store "$STORE"
+	[ "$(reasons)" = "already-done - duplicate" ]
+	head -n 2 "$output_file" | tail -n 1 | acknowledge failed token-dead
+	stage "$(to_device b bb)" push-dedupe -c push.conf --store "$STORE"
+	[ "$(reasons)" = duplicate ]
+}
+@test "per user: all devices of one push, none of another" {
+	each_lasting_store per_user
+}
+
+per_user_undelivered() {
+	local CONF=push.conf
+	echo '{"dedupe":{"rules":[{"per":"user"}]}}' >push.conf
+	stage "$(to_device a aa)" push-dedupe -c push.conf --store "$STORE"
+	acknowledge failed token-dead <"$output_file"
+	stage "$(to_device b bb)" push-dedupe -c push.conf --store "$STORE"
+	[ "$(reasons)" = - ]
+}
+@test "per user: what reached nobody may be sent again" {
+	each_lasting_store per_user_undelivered
+}
+
+@test "wrong rules are for a person" {
+	local rule
+	for rule in '{"by":"name"}' '{"per":"app"}' '{"window":"0"}' '{"windows":"1h"}'; do
+		echo "{\"dedupe\":{\"rules\":[$rule]}}" >push.conf
+		stage '' push-dedupe -c push.conf
+		echo "$rule: $stderr"
+		[ "$status" -eq 100 ]
+		logged 'dedupe.rules'
+	done
 }
 
 redelivered_later() {

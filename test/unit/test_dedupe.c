@@ -10,6 +10,9 @@ static struct store_ask ask_of(const char *task, const char *uid)
 {
 	struct buf line;
 	struct record *r;
+	struct store_asks asks = { 0 };
+	struct dedupe_rules *rules = NULL;
+	struct err err = { 0 };
 	struct store_ask ask;
 
 	if (pool == NULL) {
@@ -21,7 +24,11 @@ static struct store_ask ask_of(const char *task, const char *uid)
 		strlen(task) > 2 ? "," : "", uid);
 	r = record_read(pool, line.data, line.len, 7000000);
 	CHECK(r->outcome == OUTCOME_UNDECIDED);
-	ask = dedupe_ask(r, STORE_DEDUPE_RESERVE, 60000);
+	CHECK(dedupe_rules_new(&rules, NULL, 60000, &err) == 0);
+	CHECK(dedupe_ask(rules, r, STORE_DEDUPE_RESERVE, &asks) == 1);
+	ask = asks.items[0];
+	store_asks_release(&asks);
+	dedupe_rules_free(rules);
 	record_free(pool, r);
 	buf_release(&line);
 	return ask;
@@ -110,12 +117,26 @@ static void the_uid_tells_whose_it_is(void)
 	CHECK(a.verb == STORE_DEDUPE_RESERVE);
 }
 
+static enum dedupe_verdict judged(
+	size_t count, enum store_answer first, enum store_answer second)
+{
+	const struct store_ask asks[] = { { .answer = first },
+		{ .answer = second } };
+
+	return dedupe_judge(asks, count);
+}
+
 static void the_answers_are_judged(void)
 {
-	CHECK(dedupe_judge(STORE_FREE) == DEDUPE_PASS);
-	CHECK(dedupe_judge(STORE_MINE) == DEDUPE_PASS);
-	CHECK(dedupe_judge(STORE_DONE) == DEDUPE_ALREADY_DONE);
-	CHECK(dedupe_judge(STORE_OTHER) == DEDUPE_DUPLICATE);
+	CHECK(judged(0, STORE_OTHER, STORE_OTHER) == DEDUPE_PASS);
+	/* Per user: the user, then the device. */
+	CHECK(judged(2, STORE_DONE, STORE_FREE) == DEDUPE_PASS);
+	CHECK(judged(2, STORE_MINE, STORE_DONE) == DEDUPE_ALREADY_DONE);
+	CHECK(judged(2, STORE_OTHER, STORE_FREE) == DEDUPE_DUPLICATE);
+	CHECK(judged(1, STORE_FREE, STORE_OTHER) == DEDUPE_PASS);
+	CHECK(judged(1, STORE_MINE, STORE_OTHER) == DEDUPE_PASS);
+	CHECK(judged(1, STORE_DONE, STORE_OTHER) == DEDUPE_ALREADY_DONE);
+	CHECK(judged(1, STORE_OTHER, STORE_OTHER) == DEDUPE_DUPLICATE);
 }
 
 int main(int argc, char **argv)

@@ -123,11 +123,15 @@ static void waiting_is_no_attempt_and_holds_the_key_as_long(void)
 {
 	struct record *r;
 	struct store_asks asks = { 0 };
+	struct dedupe_rules *rules = NULL;
+	struct err err = { 0 };
 
 	begin();
 	r = record_of("", ",\"dedupe\":[1,2]", REASON_QUIET_HOURS_DEFERRED);
 	CHECK(ending_flags(r, 1) == (ACK_DELAY | ACK_WAIT));
-	ending_ask_dedupe(r, ending_flags(r, 1), 1000, &asks);
+	CHECK(dedupe_rules_new(&rules, NULL, 1000, &err) == 0);
+	ending_ask_dedupe(r, ending_flags(r, 1), rules, &asks);
+	dedupe_rules_free(rules);
 	CHECK(asks.count == 1 && asks.items[0].verb == STORE_DEDUPE_EXTEND);
 	CHECK(asks.items[0].window_ms == 1250);
 	store_asks_release(&asks);
@@ -200,9 +204,13 @@ static unsigned dedupe_verb(enum reason reason, const char *nodes)
 {
 	struct record *r = record_of("", nodes, reason);
 	struct store_asks asks = { 0 };
+	struct dedupe_rules *rules = NULL;
+	struct err err = { 0 };
 	unsigned verb = 99;
 
-	ending_ask_dedupe(r, ending_flags(r, 5), 1000, &asks);
+	CHECK(dedupe_rules_new(&rules, NULL, 1000, &err) == 0);
+	ending_ask_dedupe(r, ending_flags(r, 5), rules, &asks);
+	dedupe_rules_free(rules);
 	if (asks.count == 1) {
 		verb = asks.items[0].verb;
 	}
