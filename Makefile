@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .PHONY: all help demo check check-crash units unit lint flags format fuzz fuzzers coverage \
-	distcheck check-debian13 check-compose bench install uninstall clean deps-build deps-run deps-test deps-lint FORCE
+	distcheck check-debian13 check-compose check-monitoring bench install uninstall clean deps-build deps-run deps-test deps-lint FORCE
 
 VERSION := $(shell cat VERSION)
 STAGES  := $(patsubst stages/%.c,%,$(wildcard stages/push-*.c))
@@ -167,6 +167,9 @@ check-debian13: ## build and test in a bare Debian 13, with Redis and Valkey (ro
 
 check-compose: ## build the image, run docker-compose.yml, kill a service (root)
 	@scripts/check-compose
+
+check-monitoring: ## scrape the running chain with a real Prometheus: metrics, alerts, dashboard
+	@scripts/check-monitoring
 
 distcheck: deps-build ## build, install and run from nothing but the tracked files
 	@scripts/distcheck
