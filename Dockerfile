@@ -35,7 +35,7 @@ FROM debian:trixie-slim AS runtime
 ARG DEBIAN_FRONTEND=noninteractive
 RUN --mount=type=bind,from=build,source=/out,target=/out \
 	apt-get update \
-	&& xargs apt-get install -y --no-install-recommends ca-certificates </out/packages \
+	&& xargs apt-get install -y --no-install-recommends ca-certificates tzdata </out/packages \
 	&& rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
 	&& echo 'push:x:10001:' >>/etc/group \
 	&& echo 'push:x:10001:10001:pushpipe:/run/push:/usr/sbin/nologin' >>/etc/passwd \
