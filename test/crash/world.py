@@ -121,11 +121,12 @@ class Chain:
 
 
 class World:
-    def __init__(self, is_naive, fsync):
+    def __init__(self, is_naive, fsync, changes):
         if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
             raise Trouble("cannot become a subreaper")
         self.dir = tempfile.mkdtemp(prefix="pushpipe-crash.")
         self.is_naive = is_naive
+        self.changes = changes  # to push.conf
         self.fsync = fsync
         self.socket = os.path.join(self.dir, "redis.sock")
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("PUSH_")}
@@ -197,7 +198,7 @@ class World:
             naive = os.path.join(ROOT, "test", "crash", "naive-pop")
             programs = [{"program": naive, "args": [self.socket, "push:high", "push:normal", "push:low"]}] + list(NAIVE)
         programs[-1] = {"program": "push-stats", "args": ["--report"]}
-        return {
+        conf = {
             "redis": "unix://" + self.socket,
             "queues": ["push:high", "push:normal", "push:low"],
             "worker": worker,
@@ -216,6 +217,9 @@ class World:
                     "token_url": "https://127.0.0.1:%d/token" % self.ports["oauth"], "timeout": "1500ms"},
             "run": {"chain": programs, "drain": "3s", "restart": "500ms"},
         }
+        for section, members in self.changes.items():
+            conf[section] = dict(conf.get(section, {}), **members)
+        return conf
 
     def start_chains(self, count):
         for i in range(count):

@@ -10,6 +10,18 @@ load ../helper.bash
 	[[ $output == *'FAILED'* ]]
 }
 
+@test "the crash harness sees what is repeated outside the window and over the cap" {
+	export BATS_TEST_TIMEOUT=$((180 * PUSH_TEST_SLOW))
+	# Nobody remembers what was delivered.
+	CRASH_TASKS=400 CRASH_KILLS=2 run "$ROOT/scripts/check-crash" \
+		--conf '{"dedupe": {"store": "memory:"}, "fatigue": {"store": "memory:"}}'
+	[ "$status" -eq 1 ]
+	[[ $output =~ outside\ the\ window\ +([0-9]+) ]]
+	[ "${BASH_REMATCH[1]}" -gt 0 ]
+	[[ $output =~ over\ the\ cap\ +([0-9]+) ]]
+	[ "${BASH_REMATCH[1]}" -gt 0 ]
+}
+
 @test "the crash harness knows its options" {
 	run "$ROOT/scripts/check-crash" --never
 	[ "$status" -eq 100 ]
