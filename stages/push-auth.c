@@ -64,9 +64,9 @@ static struct jwt_key *load_key(
 
 	mem_free(path);
 	if (loaded == NULL) {
-		(void)err_prefix(err, "key '%.*s' of app '%.*s'",
-			(int)key->id.len, key->id.ptr, (int)key->app.len,
-			key->app.ptr);
+		(void)err_prefix(err, "'apps.%.*s.keys.%.*s'",
+			(int)key->app.len, key->app.ptr, (int)key->id.len,
+			key->id.ptr);
 	}
 	return loaded;
 }
@@ -121,6 +121,13 @@ static int app_reload(void *self, struct run *run, struct err *err)
 	settings_release(&a->now);
 	a->now = fresh;
 	return 0;
+}
+
+static int app_check(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+
+	return settings_load(&a->now, run_conf(run), err);
 }
 
 /* Is the record's signature by a key of its app? */
@@ -237,6 +244,7 @@ int main(int argc, char **argv)
 		.opts = opts,
 		.self = &app,
 		.open = app_open,
+		.check = app_check,
 		.reload = app_reload,
 		.handle = app_handle,
 		.close = app_close,

@@ -61,6 +61,37 @@ static char *url_take(const struct app *a, struct run *run)
 		       : store_url_take(run_conf(run), "fatigue.store");
 }
 
+/* What push.conf and the command line say; what was made before a failure is
+ * the caller's to free. */
+static int read_rules(const struct app *a, struct run *run,
+	struct fatigue_rules **rules, struct quiet **quiet, struct zones *zones,
+	struct err *err)
+{
+	if (fatigue_rules_new(rules, run_conf(run), err) != 0 ||
+		quiet_new(quiet, run_conf(run), err) != 0) {
+		return -1;
+	}
+	if (zones_get(zones, quiet_default_zone(*quiet)) == NULL) {
+		return err_usage(err, 0,
+			"fatigue.time_zone: no time zone '%s' in this system's "
+			"tzdata",
+			quiet_default_zone(*quiet).ptr);
+	}
+	if (a->limit > 0 &&
+		fatigue_rules_add(*rules, a->limit, a->per, err) != 0) {
+		return err_prefix(err, "--limit and --per");
+	}
+	return 0;
+}
+
+static int app_check(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+
+	a->zones = zones_new();
+	return read_rules(a, run, &a->rules, &a->quiet, a->zones, err);
+}
+
 static int app_load(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
@@ -70,20 +101,7 @@ static int app_load(void *self, struct run *run, struct err *err)
 	struct store *store = NULL;
 	char *url = url_take(a, run);
 
-	if (fatigue_rules_new(&rules, run_conf(run), err) != 0 ||
-		quiet_new(&quiet, run_conf(run), err) != 0) {
-		goto fail;
-	}
-	if (zones_get(zones, quiet_default_zone(quiet)) == NULL) {
-		(void)err_usage(err, 0,
-			"fatigue.time_zone: no time zone '%s' in this system's "
-			"tzdata",
-			quiet_default_zone(quiet).ptr);
-		goto fail;
-	}
-	if (a->limit > 0 &&
-		fatigue_rules_add(rules, a->limit, a->per, err) != 0) {
-		(void)err_prefix(err, "--limit and --per");
+	if (read_rules(a, run, &rules, &quiet, zones, err) != 0) {
 		goto fail;
 	}
 	if (a->url == NULL || strcmp(url, a->url) != 0) {
@@ -261,6 +279,7 @@ int main(int argc, char **argv)
 		.summary = "hold back users who have had enough notifications",
 		.opts = opts,
 		.self = &app,
+		.check = app_check,
 		.open = app_load,
 		.reload = app_load,
 		.handle = app_handle,

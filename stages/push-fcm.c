@@ -130,6 +130,7 @@ int main(int argc, char **argv)
 		.opts = opts,
 		.self = &app,
 		.open = app_open,
+		.check = app_open,
 		.reload = app_reload,
 		.handle = app_handle,
 		.drain = app_drain,

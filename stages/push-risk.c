@@ -19,6 +19,7 @@ struct app {
 	bool is_dry_run;
 	bool is_dry;              /* by command line or configuration */
 	struct risk_rules *rules; /* owned; replaced as a whole on HUP */
+	struct risk_rules *fresh; /* owned; read, not in force yet */
 	struct risk_state *state; /* owned, as is all below */
 	struct risk_counts *counts;
 	struct buf task; /* a task without its blocked users or devices */
@@ -64,24 +65,41 @@ static int add_given(struct risk_rules *rules, struct err *err)
 	return 0;
 }
 
+/* The rules of both places; also check(). */
+static int app_read(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+	const struct conf *conf = run_conf(run);
+	bool is_caseless = json_bool(conf_at(conf, "risk.caseless"), false);
+
+	a->fresh = risk_rules_new(a->is_caseless || is_caseless);
+	if (risk_add_conf(a->fresh, conf, err) == 0 &&
+		add_given(a->fresh, err) == 0) {
+		return 0;
+	}
+	risk_rules_free(a->fresh);
+	a->fresh = NULL;
+	return -1;
+}
+
 /* Also reload(): rules that are wrong leave the old ones in place. */
 static int app_load(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
 	const struct conf *conf = run_conf(run);
-	struct risk_rules *rules = risk_rules_new(
-		a->is_caseless ||
-		json_bool(conf_at(conf, "risk.caseless"), false));
 
-	if (risk_add_conf(rules, conf, err) != 0 ||
-		add_given(rules, err) != 0 ||
-		risk_state_follow(a->state, rules, conf, a->stops_url, err) !=
-			0) {
-		risk_rules_free(rules);
+	if (app_read(a, run, err) != 0) {
+		return -1;
+	}
+	if (risk_state_follow(a->state, a->fresh, conf, a->stops_url, err) !=
+		0) {
+		risk_rules_free(a->fresh);
+		a->fresh = NULL;
 		return -1;
 	}
 	risk_rules_free(a->rules);
-	a->rules = rules;
+	a->rules = a->fresh;
+	a->fresh = NULL;
 	a->is_dry = a->is_dry_run ||
 		    json_bool(conf_at(conf, "risk.dry_run"), false);
 	return 0;
@@ -185,6 +203,7 @@ static void app_close(void *self)
 
 	risk_state_free(a->state);
 	risk_rules_free(a->rules);
+	risk_rules_free(a->fresh);
 	risk_counts_free(a->counts);
 	buf_release(&a->task);
 }
@@ -197,6 +216,7 @@ int main(int argc, char **argv)
 		.opts = opts,
 		.self = &app,
 		.open = app_open,
+		.check = app_read,
 		.reload = app_load,
 		.handle = app_handle,
 		.count = app_count,

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "run/check.h"
 #include "run/fleet.h"
 #include "run/plan.h"
 #include "run/sockets.h"
@@ -29,6 +30,7 @@ struct app {
 	int64_t drain_ms;
 	int64_t restart_ms;
 	int64_t ready_fd;
+	bool is_check;
 	bool is_verbose;
 	struct loop *loop; /* owned, as is all below */
 	struct conf *conf;
@@ -52,6 +54,8 @@ static struct app app = {
 static const struct opt opts[] = {
 	{ "config", 'c', OPT_TYPE_TEXT, "FILE", &app.config, NULL, 0, 0,
 		"read push.conf and give it to every program; default $PUSH_CONFIG" },
+	OPT_FLAG("check", &app.is_check,
+		"check the configuration for all programs, and exit"),
 	OPT_DURATION("drain", "TIME", &app.drain_ms, "run.drain",
 		"let the chain finish within this time; default 30s"),
 	OPT_DURATION("restart", "TIME", &app.restart_ms, "run.restart",
@@ -150,6 +154,32 @@ static int app_log(const struct app *a, struct err *err)
 	return 0;
 }
 
+/* --check: nothing is started but the programs' own checks. */
+static int app_check(struct app *a, struct err *err)
+{
+	size_t failed = 0;
+
+	if (conf_check_files(a->conf, err) != 0) {
+		return -1;
+	}
+	for (size_t i = 0; i < a->plan_count; i++) {
+		size_t more;
+
+		if (check_plan(&a->plans[i], &more, err) != 0) {
+			return -1;
+		}
+		failed += more;
+	}
+	if (failed > 0) {
+		return err_usage(err, 0,
+			"%zu programs cannot be used as they are configured",
+			failed);
+	}
+	log_info("the configuration is right");
+	a->status = EXIT_OK;
+	return 0;
+}
+
 static int app_open(struct app *a, int argc, char **argv, struct err *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
@@ -171,6 +201,9 @@ static int app_open(struct app *a, int argc, char **argv, struct err *err)
 		opt_from_conf(&program, a->conf, err) != 0 ||
 		app_plan(a, err) != 0) {
 		return -1;
+	}
+	if (a->is_check) {
+		return app_check(a, err);
 	}
 	a->loop = loop_new();
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
@@ -208,10 +241,15 @@ int main(int argc, char **argv)
 	log_open("push-run", NULL, LOG_AUTO, LOG_INFO);
 	if (app_open(&app, argc, argv, &err) != 0) {
 		sockets_remove(&app.sockets);
+		if (app.conf != NULL) {
+			conf_place(app.conf, &err);
+		}
 		fatal(err_status(&err), "%s", err.text);
 	}
-	app_on_tick(&app);
-	app_start(&app);
+	if (app.status < 0) {
+		app_on_tick(&app);
+		app_start(&app);
+	}
 	while (app.status < 0) {
 		(void)loop_turn(app.loop, -1);
 	}

@@ -3,27 +3,33 @@
  */
 #include "record/conf.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "record/place.h"
 
 enum { CONF_MAX_BYTES = 4 * 1024 * 1024, PATH_BYTES = 256 };
 
 struct conf {
 	struct json_doc *doc; /* owned; NULL: empty */
 	char *folder;         /* owned; of the file, with its slash, or "" */
+	char *path;           /* owned; of the file; NULL: it was none */
+	struct buf text;      /* as it was read */
 };
 
 /*
- * Types: text, int, bool, duration, any, object, map (any names), list (of
- * what the row path[] says), or words joined by | for a choice.
+ * Types: text, int, bool, duration, file (one that is to be read), redis (URL
+ * of one), store (URL of a place for state), any, object, map (any names), list
+ * (of what the row path[] says), or words joined by | for a choice.
  */
 /* clang-format off */
 static const struct conf_row table[] = {
 	{ "", "object", "the whole file" },
-	{ "redis", "text", "Redis of the queues and of every store that names none" },
+	{ "redis", "redis", "Redis of the queues and of every store that names none" },
 	{ "queues", "list", "queues in order of priority, the first one first" },
 	{ "queues[]", "text", "name of a list" },
 	{ "worker", "text", "name of this worker; unique among those that run" },
@@ -35,8 +41,8 @@ static const struct conf_row table[] = {
 	{ "apps.*.keys", "map", "keys that sign its tasks, by key id" },
 	{ "apps.*.keys.*", "object", "one key" },
 	{ "apps.*.keys.*.alg", "HS256|ES256", "its algorithm" },
-	{ "apps.*.keys.*.secret_file", "text", "HS256: file that holds the secret" },
-	{ "apps.*.keys.*.public_key_file", "text", "ES256: PEM file of the public key" },
+	{ "apps.*.keys.*.secret_file", "file", "HS256: file that holds the secret" },
+	{ "apps.*.keys.*.public_key_file", "file", "ES256: PEM file of the public key" },
 	{ "apps.*.platforms", "list", "platforms it may send to; absent: all, as with the next ones" },
 	{ "apps.*.platforms[]", "ios|android", "platform" },
 	{ "apps.*.priorities", "list", "priorities it may use" },
@@ -52,13 +58,13 @@ static const struct conf_row table[] = {
 	{ "apps.*.quota.per", "duration", "the limit is given back evenly over this time" },
 	{ "apps.*.quota.wait", "duration", "what is over waits so long for room; default: it is rejected" },
 	{ "apps.*.apns", "object", "credentials for Apple" },
-	{ "apps.*.apns.key_file", "text", "the .p8 signing key" },
+	{ "apps.*.apns.key_file", "file", "the .p8 signing key" },
 	{ "apps.*.apns.key_id", "text", "its ten-character id" },
 	{ "apps.*.apns.team_id", "text", "the developer team" },
 	{ "apps.*.apns.topic", "text", "the bundle id" },
 	{ "apps.*.apns.environment", "production|sandbox", "where tokens without one belong" },
 	{ "apps.*.fcm", "object", "credentials for Google" },
-	{ "apps.*.fcm.service_account_file", "text", "the service account's JSON key" },
+	{ "apps.*.fcm.service_account_file", "file", "the service account's JSON key" },
 
 	{ "pop", "object", "push-pop" },
 	{ "pop.window", "int", "records claimed and not settled, at most" },
@@ -69,10 +75,10 @@ static const struct conf_row table[] = {
 	{ "auth", "object", "push-auth" },
 	{ "auth.max_age", "duration", "how old a signature may be" },
 	{ "auth.skew", "duration", "how far clocks may differ" },
-	{ "auth.store", "text", "where quotas are counted: Redis or memory:" },
+	{ "auth.store", "store", "where quotas are counted: Redis or memory:" },
 
 	{ "risk", "object", "push-risk" },
-	{ "risk.stops", "text", "Redis where operators stop campaigns, apps and categories" },
+	{ "risk.stops", "redis", "Redis where operators stop campaigns, apps and categories" },
 	{ "risk.stopped_campaigns", "list", "campaigns whose kill switch is on" },
 	{ "risk.stopped_campaigns[]", "text", "campaign" },
 	{ "risk.stopped_apps", "list", "apps whose kill switch is on" },
@@ -96,14 +102,14 @@ static const struct conf_row table[] = {
 	{ "risk.surges[].by", "campaign|app", "counted for each campaign of an app, the default, or each app" },
 	{ "risk.surges[].limit", "int", "notifications at once" },
 	{ "risk.surges[].per", "duration", "the limit is given back evenly over this time" },
-	{ "risk.store", "text", "where surges are counted: Redis or memory:" },
+	{ "risk.store", "store", "where surges are counted: Redis or memory:" },
 	{ "risk.dry_run", "bool", "mark what would be stopped, and let it pass" },
 
 	{ "lookup", "object", "push-lookup" },
-	{ "lookup.store", "text", "where devices are kept" },
+	{ "lookup.store", "store", "where devices are kept" },
 
 	{ "dedupe", "object", "push-dedupe" },
-	{ "dedupe.store", "text", "where reservations are kept" },
+	{ "dedupe.store", "store", "where reservations are kept" },
 	{ "dedupe.window", "duration", "how long a key is held" },
 	{ "dedupe.rules", "list", "what is deduplicated otherwise; the first that applies decides" },
 	{ "dedupe.rules[]", "object", "one rule" },
@@ -115,7 +121,7 @@ static const struct conf_row table[] = {
 	{ "dedupe.rules[].window", "duration", "how long a key is held" },
 
 	{ "fatigue", "object", "push-fatigue" },
-	{ "fatigue.store", "text", "where counts are kept" },
+	{ "fatigue.store", "store", "where counts are kept" },
 	{ "fatigue.rules", "list", "caps; all that match must allow" },
 	{ "fatigue.rules[]", "object", "one cap" },
 	{ "fatigue.rules[].app", "text", "only this app" },
@@ -141,7 +147,7 @@ static const struct conf_row table[] = {
 	{ "apns.connections", "int", "connections a credential may open" },
 	{ "apns.window", "int", "notifications in flight, at most" },
 	{ "apns.timeout", "duration", "how long an answer may take" },
-	{ "apns.ca_file", "text", "certificates to trust instead of the system's" },
+	{ "apns.ca_file", "file", "certificates to trust instead of the system's" },
 
 	{ "fcm", "object", "push-fcm" },
 	{ "fcm.url", "text", "URL of the service" },
@@ -149,7 +155,7 @@ static const struct conf_row table[] = {
 	{ "fcm.connections", "int", "connections a credential may open" },
 	{ "fcm.window", "int", "notifications in flight, at most" },
 	{ "fcm.timeout", "duration", "how long an answer may take" },
-	{ "fcm.ca_file", "text", "certificates to trust instead of the system's" },
+	{ "fcm.ca_file", "file", "certificates to trust instead of the system's" },
 
 	{ "ack", "object", "push-ack" },
 	{ "ack.results", "text", "file that gets every finished record" },
@@ -266,6 +272,24 @@ static bool is_choice(const char *choices, struct span text)
 	return false;
 }
 
+/* Does the URL begin like one of a place that we know?  What is behind is
+ * judged by who opens it. */
+static bool is_place(const char *type, struct span url)
+{
+	static const char *const starts[] = { "redis://", "rediss://", "redis+",
+		"unix:", "none", "lmdb:", "memory:" };
+	size_t count = strcmp(type, "redis") == 0 ? 5 : 7;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(starts[i]);
+
+		if (url.len >= len && memcmp(url.ptr, starts[i], len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* What was wanted, or NULL when the value fits the row. */
 static const char *misfit(const struct conf_row *row, const struct json *v)
 {
@@ -281,7 +305,19 @@ static const char *misfit(const struct conf_row *row, const struct json *v)
 	if (strcmp(row->type, "list") == 0) {
 		return type == JSON_ARRAY ? NULL : "a list";
 	}
-	if (strcmp(row->type, "text") == 0) {
+	if (strcmp(row->type, "redis") == 0) {
+		return is_place(row->type, json_text(v))
+			       ? NULL
+			       : "a URL such as \"redis://host:6379\" or "
+				 "\"unix:///path\"";
+	}
+	if (strcmp(row->type, "store") == 0) {
+		return is_place(row->type, json_text(v))
+			       ? NULL
+			       : "a URL such as \"redis://host:6379\", "
+				 "\"lmdb:PATH\" or \"memory:\"";
+	}
+	if (strcmp(row->type, "text") == 0 || strcmp(row->type, "file") == 0) {
 		return type == JSON_TEXT && json_text(v).len > 0 ? NULL
 								 : "a text";
 	}
@@ -308,8 +344,8 @@ struct place {
 };
 
 /* The place of a member or element below `p'; false: the table has none. */
-static int below(
-	const struct place *p, const struct json_iter *it, struct place *child)
+static int below(const struct place *p, const struct json_iter *it, size_t n,
+	struct place *child)
 {
 	const char *dot = p->pattern[0] == '\0' ? "" : ".";
 	bool is_map = strcmp(row_of(p->pattern)->type, "map") == 0;
@@ -317,7 +353,8 @@ static int below(
 	if (!it->is_object) {
 		return fmt_into(
 			       child->pattern, PATH_BYTES, "%s[]", p->pattern) |
-		       fmt_into(child->shown, PATH_BYTES, "%s[]", p->shown);
+		       fmt_into(child->shown, PATH_BYTES, "%s[%zu]", p->shown,
+			       n);
 	}
 	if (fmt_into(child->shown, PATH_BYTES, "%s%s%.*s", p->shown, dot,
 		    (int)it->name.len, it->name.ptr) != 0) {
@@ -330,9 +367,25 @@ static int below(
 		(int)it->name.len, it->name.ptr);
 }
 
-/* Depth is bounded by the table, which ends the descent at what it does not
+static int check_file(const struct conf *c, const char *shown, const char *name,
+	struct err *err)
+{
+	char *path = conf_file_take(c, name);
+	int failed = access(path, R_OK);
+
+	if (failed != 0) {
+		(void)err_usage(
+			err, errno, "'%s' names a file, '%s'", shown, path);
+	}
+	mem_free(path);
+	return failed;
+}
+
+/* With `files' the files that are named must be there, too.
+ * Depth is bounded by the table, which ends the descent at what it does not
  * know. */
-static int check(const struct json *v, const struct place *p, struct err *err)
+static int check(const struct json *v, const struct place *p,
+	const struct conf *files, struct err *err)
 {
 	const struct conf_row *row = row_of(p->pattern);
 	const char *wanted = misfit(row, v);
@@ -346,10 +399,13 @@ static int check(const struct json *v, const struct place *p, struct err *err)
 	if (strcmp(row->type, "any") == 0) {
 		return 0;
 	}
-	while ((item = json_next(&it)) != NULL) {
+	if (files != NULL && strcmp(row->type, "file") == 0) {
+		return check_file(files, p->shown, json_text(v).ptr, err);
+	}
+	for (size_t n = 0; (item = json_next(&it)) != NULL; n++) {
 		struct place child;
 
-		if (below(p, &it, &child) != 0) {
+		if (below(p, &it, n, &child) != 0) {
 			return err_usage(
 				err, 0, "a name in '%s' is too long", p->shown);
 		}
@@ -365,7 +421,7 @@ static int check(const struct json *v, const struct place *p, struct err *err)
 						 child.shown, (int)near.len,
 						 near.ptr);
 		}
-		if (check(item, &child, err) != 0) {
+		if (check(item, &child, files, err) != 0) {
 			return -1;
 		}
 	}
@@ -374,45 +430,107 @@ static int check(const struct json *v, const struct place *p, struct err *err)
 
 /* --- loading --------------------------------------------------------------- */
 
-int conf_parse(struct conf **out, const char *text, size_t len, struct err *err)
+/* The line of the member that a message is about; 0: it names none. */
+static size_t line_of(const struct conf *c, const char *message)
 {
+	struct span text = { c->text.data, c->text.len };
+	struct span path = { message, strcspn(message, ": ") };
+	const char *at = message;
+	char app[PATH_BYTES];
+	size_t line = place_line(text, path);
+
+	while (line == 0 && (at = strchr(at, '\'')) != NULL) {
+		path = (struct span){ at + 1, strcspn(at + 1, "'") };
+		line = place_line(text, path);
+		if (line == 0 &&
+			fmt_into(app, sizeof(app), "apps.%.*s", (int)path.len,
+				path.ptr) == 0 &&
+			conf_app(c, path) != NULL) {
+			line = place_line(text, span_of(app));
+		}
+		at = path.ptr + path.len;
+		at += *at == '\'' ? 1 : 0;
+	}
+	return line;
+}
+
+void conf_place(const struct conf *c, struct err *err)
+{
+	size_t line = 0;
+
+	if (c->path != NULL && err->is_usage) {
+		line = line_of(c, err->text);
+	}
+	if (line > 0) {
+		(void)err_prefix(
+			err, "configuration '%s', line %zu", c->path, line);
+	}
+}
+
+/* Takes the text over. */
+static int load(
+	struct conf **out, struct buf *text, const char *path, struct err *err)
+{
+	const char *slash = path == NULL ? NULL : strrchr(path, '/');
 	struct place top = { "", "" };
 	struct conf *c = mem_array(1, sizeof(*c));
 
-	c->folder = mem_text("");
-	c->doc = json_parse(text, len, JSON_COMMENTS, err);
-	if (c->doc == NULL || check(json_root(c->doc), &top, err) != 0) {
-		conf_free(c);
-		return -1;
+	c->text = *text;
+	c->path = mem_text(path);
+	c->folder = slash == NULL ? mem_text("")
+				  : mem_dup(path, (size_t)(slash + 1 - path));
+	c->doc = json_parse(
+		buf_string(&c->text), c->text.len, JSON_COMMENTS, err);
+	if (c->doc == NULL && path != NULL) {
+		(void)err_prefix(err, "configuration '%s'", path);
+	}
+	if (c->doc == NULL) {
+		goto fail;
+	}
+	if (check(json_root(c->doc), &top, NULL, err) != 0) {
+		conf_place(c, err);
+		goto fail;
 	}
 	*out = c;
 	return 0;
+fail:
+	conf_free(c);
+	return -1;
+}
+
+int conf_parse(struct conf **out, const char *text, size_t len, struct err *err)
+{
+	struct buf copy;
+
+	buf_init(&copy, SIZE_MAX);
+	buf_put(&copy, text, len);
+	return load(out, &copy, NULL, err);
 }
 
 int conf_load(struct conf **out, const char *path, struct err *err)
 {
-	const char *slash;
 	struct buf text;
-	int result;
 
 	if (path == NULL) {
 		return conf_parse(out, "{}", 2, err);
 	}
 	buf_init(&text, CONF_MAX_BYTES);
-	result = buf_read_file(&text, path, err);
-	if (result == 0) {
-		result = conf_parse(out, buf_string(&text), text.len, err);
-		if (result != 0) {
-			(void)err_prefix(err, "configuration '%s'", path);
-		}
+	if (buf_read_file(&text, path, err) != 0) {
+		buf_release(&text);
+		return -1;
 	}
-	buf_release(&text);
-	slash = strrchr(path, '/');
-	if (result == 0 && slash != NULL) {
-		mem_free((*out)->folder);
-		(*out)->folder = mem_dup(path, (size_t)(slash + 1 - path));
+	return load(out, &text, path, err);
+}
+
+int conf_check_files(const struct conf *c, struct err *err)
+{
+	struct place top = { "", "" };
+
+	if (check(json_root(c->doc), &top, c, err) != 0) {
+		conf_place(c, err);
+		return -1;
 	}
-	return result;
+	return 0;
 }
 
 void conf_free(struct conf *c)
@@ -420,6 +538,8 @@ void conf_free(struct conf *c)
 	if (c != NULL) {
 		json_free(c->doc);
 		mem_free(c->folder);
+		mem_free(c->path);
+		buf_release(&c->text);
 		mem_free(c);
 	}
 }

@@ -24,6 +24,13 @@ int conf_parse(struct conf **out, const char *text, size_t len,
 	struct err *err) MUST_CHECK;
 void conf_free(struct conf *c); /* accepts NULL */
 
+/* -1 and a usage failure for the first file named in it that cannot be read. */
+int conf_check_files(const struct conf *c, struct err *err) MUST_CHECK;
+
+/* Puts file and line before a usage failure whose text begins with a member's
+ * path, or quotes one, or quotes the name of an app; leaves others alone. */
+void conf_place(const struct conf *c, struct err *err);
+
 /* The file's root object; borrowed from `c'. */
 const struct json *conf_root(const struct conf *c);
 

@@ -37,6 +37,7 @@ struct common {
 	size_t max_line;
 	int64_t drain_ms;
 	int64_t ready_fd;
+	bool is_check;
 	bool is_replay;
 	bool drops_decided;
 	bool is_verbose;
@@ -61,6 +62,8 @@ static const struct opt common_opts[] = {
 		"write to - (standard output) or unix:PATH" },
 	OPT_TEXT("node", "NAME", &common.node, NULL,
 		"name of this node in traces; default: the program's without push-"),
+	OPT_FLAG("check", &common.is_check,
+		"check options and configuration, and exit"),
 	OPT_FLAG("replay", &common.is_replay,
 		"take the time from captured records and decide them again"),
 	OPT_FLAG("drop-decided", &common.drops_decided,
@@ -510,6 +513,7 @@ static void on_hup(void *self, int signo)
 	run->conf = fresh;
 	if (run->stage->reload != NULL &&
 		run->stage->reload(run->stage->self, run, &err) != 0) {
+		conf_place(fresh, &err);
 		log_error("%s; keeping the old configuration", err.text);
 		run->conf = old;
 		conf_free(fresh);
@@ -681,6 +685,27 @@ static int conclude(struct run *run)
 	return EXIT_OK;
 }
 
+/* --check: the exit status. */
+static int check_only(struct run *run)
+{
+	const struct stage *stage = run->stage;
+	struct err err = { 0 };
+	bool is_right = conf_check_files(run->conf, &err) == 0;
+
+	if (is_right && stage->check != NULL) {
+		is_right = stage->check(stage->self, run, &err) == 0;
+		conf_place(run->conf, &err);
+	}
+	if (!is_right) {
+		fatal(err_status(&err), "%s", err.text);
+	}
+	if (stage->check != NULL && stage->close != NULL) {
+		stage->close(stage->self);
+	}
+	release(run);
+	return EXIT_OK;
+}
+
 int stage_main(const struct stage *stage, int argc, char **argv)
 {
 	struct run *run = mem_array(1, sizeof(*run));
@@ -695,8 +720,13 @@ int stage_main(const struct stage *stage, int argc, char **argv)
 	run->counters.fd = -1;
 	run->loop = loop_new();
 	log_open(stage->name, NULL, LOG_AUTO, LOG_INFO);
-	if (configure(run, argc, argv, &err) == 0 &&
-		catch_signals(run, &err) == 0 && open_ends(run, &err) == 0 &&
+	if (configure(run, argc, argv, &err) != 0) {
+		fatal(err_status(&err), "%s", err.text);
+	}
+	if (common.is_check) {
+		return check_only(run);
+	}
+	if (catch_signals(run, &err) == 0 && open_ends(run, &err) == 0 &&
 		(stage->open == NULL ||
 			stage->open(stage->self, run, &err) == 0)) {
 		is_open = true;
@@ -707,6 +737,7 @@ int stage_main(const struct stage *stage, int argc, char **argv)
 		on_tick(run);
 		status = conclude(run);
 	} else {
+		conf_place(run->conf, &err);
 		status = err_status(&err);
 		fatal(status, "%s", err.text);
 	}

@@ -1,7 +1,7 @@
 /*
  * The program around every stage: stage_main() owns its whole life.
  *
- * A stage gives its name, its options and up to six functions; the runtime
+ * A stage gives its name, its options and a few functions; the runtime
  * does options, configuration, signals, reading, parsing, expiry, stamping,
  * writing, back-pressure, counting, readiness and the exit status.
  *
@@ -70,6 +70,11 @@ struct stage {
 	/* HUP: takes over from run_conf(), which is the new one; -1 keeps what was,
 	 * and the runtime then keeps the old configuration too.  May be NULL. */
 	int (*reload)(void *self, struct run *run, struct err *err);
+
+	/* --check: is everything right that can be told without asking others?  A
+	 * usage failure when not; else close() follows.  May be NULL, and may be
+	 * open() itself when that asks nobody. */
+	int (*check)(void *self, struct run *run, struct err *err);
 
 	/*
 	 * Decides the batch's records, or holds them (run_hold) and emits them later

@@ -208,9 +208,17 @@ sections_in_order() {
 
 # The example is everything between the literal block's ends.
 @test "the example of push.conf(5) is a configuration" {
+	keys=$ROOT/test/fixtures/keys
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$ROOT/man/push.conf.5" |
-		sed -n '/^\.Bd/,/^\.Ed/p' | sed '1d;$d; s/\\(dq/"/g' >push.conf
-	stage '{"id":"a","campaign":"spring-sale"}' push-risk -c push.conf --stops none
+		sed -n '/^\.Bd/,/^\.Ed/p' | sed '1d;$d; s/\\(dq/"/g; s/\\e/\\\\/g' >push.conf
+	cp "$keys/test-only-hs256-secret" shop-k1.secret
+	cp "$keys/test-only-es256-public.pem" shop-k2.pem
+	cp "$keys/test-only-es256.p8" AuthKey_ABC123DEFG.p8
+	cp "$keys/test-only-service-account.json" shop-firebase.json
+	stage '' push-run --check -c push.conf --log-format text
+	[ "$status" -eq 0 ]
+	logged 'the configuration is right'
+	stage '{"id":"a","campaign":"spring-sale"}' push-risk -c push.conf --stops none --replay
 	[ "$status" -eq 0 ]
 	has '.[0].trace.reason == "campaign-stopped"'
 }
