@@ -51,7 +51,7 @@ static void wrong_types_are_refused_with_what_is_wanted(void)
 {
 	CHECK(refuses("[]", "'the file' must be an object"));
 	CHECK(refuses("{\"queues\":\"push\"}", "'queues' must be a list"));
-	CHECK(refuses("{\"queues\":[1]}", "'queues[]' must be a text"));
+	CHECK(refuses("{\"queues\":[1]}", "'queues[0]' must be a text"));
 	CHECK(refuses(
 		"{\"pop\":{\"window\":\"9\"}}", "must be a whole number"));
 	CHECK(refuses("{\"pop\":{\"lease\":30}}", "must be a duration"));
