@@ -20,8 +20,7 @@ enum {
 	HEAP_LIMIT_KIB = 1024,
 	JIT_STACK_BYTES = 256 * 1024,
 	SHOWN_BYTES = 128,
-	STOP_KINDS =
-		RISK_CATEGORY + 1, /* the first three can be stopped live */
+	STOP_KINDS = RISK_ID + 1, /* the first four can be stopped live */
 	COUNTED_RULES_MAX = 10 * 1000,
 };
 
@@ -32,6 +31,7 @@ static const struct {
 	[RISK_CAMPAIGN] = { "campaign", REASON_CAMPAIGN_STOPPED },
 	[RISK_APP] = { "app", REASON_APP_STOPPED },
 	[RISK_CATEGORY] = { "category", REASON_CATEGORY_STOPPED },
+	[RISK_ID] = { "id", REASON_CANCELLED },
 	[RISK_USER] = { "user", REASON_RISK_USER },
 	[RISK_DEVICE] = { "device", REASON_RISK_DEVICE },
 	[RISK_WORD] = { "word", REASON_RISK_CONTENT },
@@ -382,8 +382,8 @@ static bool judge_names(const struct nameset *sets, int count,
 struct risk_verdict risk_judge(struct risk_rules *rules,
 	const struct risk_stops *stops, const struct record *r)
 {
-	const struct span names[] = { r->campaign, r->app, r->category, r->user,
-		r->token };
+	const struct span names[] = { r->campaign, r->app, r->category, r->id,
+		r->user, r->token };
 	struct risk_verdict verdict = { 0 };
 
 	if (stops != NULL &&

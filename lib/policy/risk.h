@@ -27,6 +27,7 @@ enum risk_kind {
 	RISK_CAMPAIGN,
 	RISK_APP,
 	RISK_CATEGORY,
+	RISK_ID, /* only live */
 	RISK_USER,
 	RISK_DEVICE,
 	RISK_WORD,
@@ -65,7 +66,7 @@ int risk_add_conf(struct risk_rules *rules, const struct conf *conf,
 struct risk_stops;
 struct risk_stops *risk_stops_new(void);
 void risk_stops_free(struct risk_stops *stops); /* accepts NULL */
-/* Only the first three kinds. */
+/* Only the kinds up to RISK_ID. */
 void risk_stops_add(
 	struct risk_stops *stops, enum risk_kind kind, struct span name);
 

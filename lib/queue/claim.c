@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/redis.h"
+#include "queue/entry.h"
 #include "queue/hold.h"
 #include "queue/key.h"
 #include "queue/script.h"
@@ -30,7 +31,6 @@ enum {
 	KEY_WORKER,
 	KEY_COUNT,
 	CLAIM_ARGS = 10,
-	CLAIM_NAME_BYTES = 10, /* base36() in entry.lua */
 	NAMES_MAX_BYTES = 1024 * 1024,
 };
 
@@ -45,7 +45,7 @@ struct claim {
 	char uid_prefix[KEY_UID_PREFIX_LEN + 1];
 	struct script take;
 	struct script resume;
-	char last_claim[CLAIM_NAME_BYTES + 1];
+	char last_claim[ENTRY_CLAIM_BYTES + 1];
 	bool is_unsure; /* a claim's answer was lost */
 	bool is_displaced;
 	int64_t recovered;
@@ -163,44 +163,19 @@ void claim_close(struct claim *c)
 
 /* --- reading entries ------------------------------------------------------- */
 
-/* Cuts `*text' behind the first `stop' and returns what was before it. */
-static struct span word(struct span *text, char stop)
+/* Reads an entry that came back. */
+static void read_entry(struct claim_entry *e, struct span text)
 {
-	const char *at =
-		text->len == 0 ? NULL : memchr(text->ptr, stop, text->len);
-	struct span head = *text;
+	struct entry entry;
 
-	if (at == NULL) {
+	if (entry_parse(text, &entry) != 0) {
 		BUG("an entry in flight has a broken head");
 	}
-	head.len = (size_t)(at - text->ptr);
-	*text = (struct span){ at + 1, text->len - head.len - 1 };
-	return head;
-}
-
-static int64_t number(struct span digits)
-{
-	int64_t n = 0;
-
-	for (size_t i = 0; i < digits.len; i++) {
-		n = n * 10 + (digits.ptr[i] - '0');
-	}
-	return n;
-}
-
-/* Reads the head of an entry that came back (its shape is in entry.lua). */
-static void read_head(struct claim_entry *e, struct span entry)
-{
-	struct span origin;
-
-	e->attempt = number(word(&entry, ' '));
-	(void)word(&entry, ' '); /* when it was claimed first */
-	e->uid = word(&entry, ' ');
-	origin = word(&entry, ' ');
-	(void)word(&entry, '\n'); /* its history */
-	e->bytes = entry;
-	e->is_resumed = span_is(origin, "d");
-	e->has_waited = span_is(origin, "n");
+	e->attempt = entry.attempt;
+	e->uid = entry.uid;
+	e->bytes = entry.bytes;
+	e->is_resumed = entry.origin == 'd';
+	e->has_waited = entry.origin == 'n';
 }
 
 /* Adds an entry under its field, "claim.place" or "claim-place". */
@@ -230,7 +205,7 @@ static void add_entry(struct claim *c, struct span field, struct span entry,
 		buf_put(&c->names, field.ptr, field.len);
 		e->uid.len = KEY_UID_PREFIX_LEN + field.len;
 	} else {
-		read_head(e, entry);
+		read_entry(e, entry);
 	}
 }
 
@@ -290,8 +265,8 @@ static int resume(struct claim *c, struct err *err)
 
 		add_entry(c, field, redis_text(redis_at(reply, i + 1)),
 			lease_unix_ms);
-		if (field.len > CLAIM_NAME_BYTES) {
-			memcpy(c->last_claim, field.ptr, CLAIM_NAME_BYTES);
+		if (field.len > ENTRY_CLAIM_BYTES) {
+			memcpy(c->last_claim, field.ptr, ENTRY_CLAIM_BYTES);
 		}
 	}
 	set_names(c);
@@ -304,10 +279,10 @@ static int resume(struct claim *c, struct err *err)
 static void add_list(struct claim *c, struct span claim, char kind,
 	const struct redis_reply *list, int64_t lease_unix_ms)
 {
-	char field[CLAIM_NAME_BYTES + 1 + 20];
+	char field[ENTRY_CLAIM_BYTES + 1 + 20];
 
 	for (size_t i = 0; i < redis_count(list); i++) {
-		size_t len = CLAIM_NAME_BYTES;
+		size_t len = ENTRY_CLAIM_BYTES;
 
 		memcpy(field, claim.ptr, len);
 		field[len++] = kind;
@@ -353,8 +328,8 @@ static int take(struct claim *c, const struct claim_want *want, struct err *err)
 	c->batch.next_ms = redis_int(redis_at(reply, 2));
 	c->batch.is_full = redis_int(redis_at(reply, 3)) == 1;
 	claim = redis_text(redis_at(reply, 4));
-	if (claim.len == CLAIM_NAME_BYTES) {
-		memcpy(c->last_claim, claim.ptr, CLAIM_NAME_BYTES);
+	if (claim.len == ENTRY_CLAIM_BYTES) {
+		memcpy(c->last_claim, claim.ptr, ENTRY_CLAIM_BYTES);
 	}
 	add_list(c, claim, '.', redis_at(reply, 5), lease_unix_ms);
 	add_list(c, claim, '-', redis_at(reply, 6), lease_unix_ms);

@@ -20,6 +20,14 @@ extern const char asset_resume_lua[];
 extern const size_t asset_resume_lua_len;
 extern const char asset_settle_lua[];
 extern const size_t asset_settle_lua_len;
+extern const char asset_inspect_lua[];
+extern const size_t asset_inspect_lua_len;
+extern const char asset_letters_lua[];
+extern const size_t asset_letters_lua_len;
+extern const char asset_task_lua[];
+extern const size_t asset_task_lua_len;
+extern const char asset_cancel_lua[];
+extern const size_t asset_cancel_lua_len;
 
 static struct span own_text(enum script_name name)
 {
@@ -38,20 +46,43 @@ static struct span own_text(enum script_name name)
 		return (struct span){ asset_resume_lua, asset_resume_lua_len };
 	case SCRIPT_SETTLE:
 		return (struct span){ asset_settle_lua, asset_settle_lua_len };
+	case SCRIPT_INSPECT:
+		return (struct span){ asset_inspect_lua,
+			asset_inspect_lua_len };
+	case SCRIPT_LETTERS:
+		return (struct span){ asset_letters_lua,
+			asset_letters_lua_len };
+	case SCRIPT_CANCEL:
+		return (struct span){ asset_cancel_lua, asset_cancel_lua_len };
 	}
 	BUG("no script %d", (int)name);
 }
 
+/* Appends a text at *at and moves it. */
+static void put(char **at, struct span text)
+{
+	memcpy(*at, text.ptr, text.len);
+	*at += text.len;
+}
+
 void script_init(struct script *s, enum script_name name)
 {
+	struct span entry = { asset_entry_lua, asset_entry_lua_len };
+	struct span task = { asset_task_lua, asset_task_lua_len };
 	struct span own = own_text(name);
-	size_t len = asset_entry_lua_len + own.len;
+	size_t len = entry.len + task.len + own.len;
+	char *at;
 
 	s->text = mem_alloc(len + 1);
-	memcpy(s->text, asset_entry_lua, asset_entry_lua_len);
-	memcpy(s->text + asset_entry_lua_len, own.ptr, own.len);
-	s->text[len] = '\0';
-	redis_script_init(&s->call, (struct span){ s->text, len });
+	at = s->text;
+	put(&at, entry);
+	if (name == SCRIPT_LETTERS || name == SCRIPT_CANCEL) {
+		put(&at, task);
+	}
+	put(&at, own);
+	*at = '\0';
+	redis_script_init(
+		&s->call, (struct span){ s->text, (size_t)(at - s->text) });
 }
 
 void script_release(struct script *s)

@@ -1,4 +1,5 @@
-/* The queue's Lua scripts: each is lib/queue/entry.lua and its own text. */
+/* The queue's Lua scripts: each is lib/queue/entry.lua and its own text; those
+ * that look for tasks by id have task.lua between. */
 #ifndef PUSH_QUEUE_SCRIPT_H
 #define PUSH_QUEUE_SCRIPT_H
 
@@ -16,6 +17,9 @@ enum script_name {
 	SCRIPT_RECOVER,
 	SCRIPT_RESUME,
 	SCRIPT_SETTLE,
+	SCRIPT_INSPECT,
+	SCRIPT_LETTERS,
+	SCRIPT_CANCEL,
 };
 
 void script_init(struct script *s, enum script_name name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
 #include <yyjson.h>
 
 #include "base/mem.h"
@@ -344,6 +345,20 @@ void json_put_text(struct buf *b, const char *ptr, size_t len)
 void json_put_span(struct buf *b, struct span s)
 {
 	json_put_text(b, s.ptr, s.len);
+}
+
+void json_put_base64(struct buf *b, const char *ptr, size_t len)
+{
+	char *dst;
+
+	buf_putc(b, '"');
+	/* The library puts a NUL behind. */
+	dst = buf_room(b, (len + 2) / 3 * 4 + 1);
+	if (dst != NULL && len > 0) {
+		b->len += (size_t)EVP_EncodeBlock((unsigned char *)dst,
+			(const unsigned char *)ptr, (int)len);
+	}
+	buf_putc(b, '"');
 }
 
 void json_put_name(struct buf *b, const char *name)

@@ -94,6 +94,8 @@ void json_write(struct buf *b, const struct json *v);
 /* Appends a quoted, escaped string.  Bytes that are not UTF-8 become U+FFFD. */
 void json_put_text(struct buf *b, const char *ptr, size_t len);
 void json_put_span(struct buf *b, struct span s);
+/* Appends the bytes as a quoted string of base64; `len' below 1 GiB. */
+void json_put_base64(struct buf *b, const char *ptr, size_t len);
 /* Appends `"name":', with a comma before it unless it follows '{' or '['. */
 void json_put_name(struct buf *b, const char *name);
 

@@ -24,6 +24,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"the kill switch of the app is on" },
 	[REASON_CATEGORY_STOPPED] = { "category-stopped", OUTCOME_SUPPRESSED, ACK_RELEASE,
 		"the kill switch of the category is on" },
+	[REASON_CANCELLED] = { "cancelled", OUTCOME_SUPPRESSED, ACK_RELEASE,
+		"an operator has cancelled the task" },
 	[REASON_RISK_USER] = { "risk-user", OUTCOME_SUPPRESSED, ACK_RELEASE,
 		"the user is blocked" },
 	[REASON_RISK_DEVICE] = { "risk-device", OUTCOME_SUPPRESSED, ACK_RELEASE,

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
@@ -524,14 +522,9 @@ static void wrap_raw(struct record *r, struct span raw, size_t total)
 	json_put_span(&whole, raw);
 	if (!json_is_utf8(raw.ptr, raw.len) ||
 		whole.len > raw.len + raw.len / 2 + 64) {
-		char *dst;
-
 		buf_reset(&whole);
-		buf_text(&whole, "{\"raw_base64\":\"");
-		dst = buf_room(&whole, (raw.len + 2) / 3 * 4 + 1);
-		whole.len += (size_t)EVP_EncodeBlock((unsigned char *)dst,
-			(const unsigned char *)raw.ptr, (int)raw.len);
-		buf_putc(&whole, '"');
+		buf_text(&whole, "{\"raw_base64\":");
+		json_put_base64(&whole, raw.ptr, raw.len);
 	}
 	if (total > raw.len) {
 		buf_text(&whole, ",\"raw_bytes\":");

@@ -239,30 +239,44 @@ static int count_of(char **argv)
 	return count;
 }
 
+int opt_parse_words(const struct opt_program *p, char **argv,
+	const char **words, size_t most, struct err *err)
+{
+	for (size_t i = 0; i < most; i++) {
+		words[i] = NULL;
+	}
+	for (size_t i = 0;; i++) {
+		int at = opt_parse(p, count_of(argv), argv, err);
+
+		if (at < 0) {
+			return -1;
+		}
+		if (argv[at] == NULL) {
+			return 0;
+		}
+		if (i == most) {
+			return err_usage(
+				err, 0, "unexpected argument '%s'", argv[at]);
+		}
+		words[i] = argv[at];
+		argv += at; /* the word stands where a program's name does */
+	}
+}
+
 int opt_parse_command(const struct opt_program *p, char **argv,
 	const char **command, const char **operand, struct err *err)
 {
-	int at = opt_parse(p, count_of(argv), argv, err);
+	const char *words[2];
 
-	if (at < 0) {
+	if (opt_parse_words(p, argv, words, 2, err) != 0) {
 		return -1;
 	}
-	*command = argv[at];
-	if (*command == NULL) {
-		return err_usage(
-			err, 0, "no command given; see %s --help", p->name);
-	}
-	argv += at;
-	at = opt_parse(p, count_of(argv), argv, err);
-	if (at < 0) {
-		return -1;
-	}
-	*operand = argv[at];
-	if (*operand != NULL && argv[at + 1] != NULL) {
-		return err_usage(
-			err, 0, "unexpected argument '%s'", argv[at + 1]);
-	}
-	return 0;
+	*command = words[0];
+	*operand = words[1];
+	return *command != NULL
+		       ? 0
+		       : err_usage(err, 0, "no command given; see %s --help",
+				 p->name);
 }
 
 /* --- push.conf ------------------------------------------------------------- */

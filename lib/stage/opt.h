@@ -97,6 +97,11 @@ int opt_parse(const struct opt_program *p, int argc, char **argv,
 int opt_parse_command(const struct opt_program *p, char **argv,
 	const char **command, const char **operand, struct err *err) MUST_CHECK;
 
+/* The same for any number of operands up to `most', with options between them;
+ * words[] ends with NULLs. */
+int opt_parse_words(const struct opt_program *p, char **argv,
+	const char **words, size_t most, struct err *err) MUST_CHECK;
+
 /* Gives rows that the command line left alone what push.conf says.  Texts
  * are borrowed from `conf' until the process ends (the conf must live on);
  * names of files are made for as long. */

@@ -69,6 +69,7 @@ static void on_stops(void *self, const struct stops *stops)
 		[STOP_CAMPAIGN] = RISK_CAMPAIGN,
 		[STOP_APP] = RISK_APP,
 		[STOP_CATEGORY] = RISK_CATEGORY,
+		[STOP_ID] = RISK_ID,
 	};
 	struct risk_state *s = self;
 

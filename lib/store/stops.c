@@ -20,7 +20,7 @@
 enum { VERSION_BYTES = 64, US_PER_S = 1000 * 1000 };
 
 static const char *const kind_names[STOP_KIND_COUNT] = { "campaign", "app",
-	"category" };
+	"category", "id" };
 
 static const char version_field[] = "version";
 

@@ -1,6 +1,6 @@
 /*
- * What an operator has stopped: campaigns, apps and categories, kept in Redis
- * so that every running chain hears of it within a second.
+ * What an operator has stopped: campaigns, apps, categories and single tasks,
+ * kept in Redis so that every running chain hears of it within a second.
  *
  * One hash, STOPS_KEY.  A field is KIND:NAME ("campaign:spring-sale"), its
  * value the time since when and a note: "1763627000123 wrong price".  The field
@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/span.h"
@@ -28,7 +29,13 @@ enum {
 	STOPS_POLL_MS = 250,
 };
 
-enum stop_kind { STOP_CAMPAIGN, STOP_APP, STOP_CATEGORY, STOP_KIND_COUNT };
+enum stop_kind {
+	STOP_CAMPAIGN,
+	STOP_APP,
+	STOP_CATEGORY,
+	STOP_ID, /* a single task, by its producer's id */
+	STOP_KIND_COUNT
+};
 
 struct stop {
 	enum stop_kind kind;
@@ -37,7 +44,7 @@ struct stop {
 	struct span note;      /* for people; may be absent */
 };
 
-/* "campaign", "app", "category". */
+/* "campaign", "app", "category", "id". */
 const char *stop_kind_name(enum stop_kind kind);
 /* 0 and *out, or -1 for another name. */
 int stop_kind_parse(struct span name, enum stop_kind *out) MUST_CHECK;
@@ -60,6 +67,10 @@ struct stops {
 };
 int stops_list(struct redis *r, struct stops *out, struct err *err) MUST_CHECK;
 void stops_release(struct stops *stops);
+
+/* Appends them for people: lines of JSON, or a table. */
+void stops_put_json(const struct stops *stops, struct buf *out);
+void stops_put_table(const struct stops *stops, struct buf *out);
 
 /* --- the chain's side --- */
 
