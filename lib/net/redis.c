@@ -1,50 +1,63 @@
 /*
- * The only user of hiredis: connecting, pipelines, scripts, and errors in plain
- * words.  Kept to what hiredis 0.14 and 1.2 have in common.
+ * Commands in a pipeline, scripts, and the ways to the server that is to be
+ * asked.
+ *
+ * A server of its own, or the primary that Sentinels name, is one link.  In a
+ * cluster there is a link a node, and a command goes to the one that serves its
+ * key; replies come in the order of the commands all the same.
  *
  * `due' holds one entry per command whose reply was not handed out yet, oldest
- * first.  When the connection is lost they all go at once, and `lost' says
- * why; redis_reply() tells that before anything else can be sent.
+ * first.  When a link is lost they all go at once, and `lost' says why;
+ * redis_reply() tells that before anything else can be sent.
  */
 #include "net/redis.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <hiredis/hiredis.h>
-#include <openssl/evp.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "net/redis_find.h"
+#include "net/redis_link.h"
 #include "net/redis_url.h"
 
 enum {
-	CONNECT_LIMIT_S = 5,
-	COMMAND_LIMIT_S = 10,
 	PAUSE_FIRST_MS = 50,
 	PAUSE_MOST_MS = 5000,
-	PASSWORD_MAX_BYTES = 4096,
-	SHA1_BYTES = 20,
+	/* Where others are elected, the new one is found sooner. */
+	PAUSE_ELECTED_MS = 1000,
+	PORT_MAX = 65535,
+	HOPS_MAX = 8, /* of one command from node to node */
 };
 
 /* A command that waits for its reply. */
 struct due {
 	const struct redis_script *script; /* NULL: not a script call */
-	char *call; /* owned by hiredis' allocator; the call, to repeat */
+	char *call; /* owned by hiredis' allocator; to repeat, or NULL */
 	size_t call_len;
+	size_t link;
 	redisReply *early; /* owned; read before its turn, or NULL */
+};
+
+struct link {
+	redisContext *context; /* owned; NULL: not connected */
+	size_t due;            /* replies that were not read yet */
 };
 
 struct redis {
 	struct redis_url url;
-	redisContext *context; /* owned; NULL: not connected */
-	redisReply *shown;     /* owned; what redis_reply() gave last */
+	struct link *links; /* owned; in a cluster one a node of the map */
+	size_t link_count;
+	size_t first_host;         /* of the URL, to be asked first */
+	struct redis_node primary; /* the one that Sentinels named */
+	struct redis_map map;      /* no slots: not known */
+	bool is_map_old;
+	redisReply *shown; /* owned; what redis_reply() gave last */
 
 	struct due *due; /* owned; a queue: `due_first', `due_count' of room */
 	size_t due_first;
@@ -94,34 +107,49 @@ static void hide_shown(struct redis *r)
 	}
 }
 
+static void link_drop(struct link *l)
+{
+	if (l->context != NULL) {
+		redisFree(l->context);
+	}
+	*l = (struct link){ 0 };
+}
+
 void redis_drop(struct redis *r)
 {
 	hide_shown(r);
 	forget_due(r);
-	if (r->context != NULL) {
-		redisFree(r->context);
-		r->context = NULL;
+	for (size_t i = 0; i < r->link_count; i++) {
+		link_drop(&r->links[i]);
 	}
+	r->is_map_old = true;
 	r->is_lost = false;
 }
 
-/* Gives the connection up because of what its context says; returns -1. */
-static int lose(struct redis *r, struct err *err)
+/* For messages: who is at the other end of a link. */
+static const char *link_name(const struct redis *r, size_t link)
+{
+	switch (r->url.kind) {
+	case REDIS_SENTINEL:
+		return r->primary.name != NULL ? r->primary.name : r->url.name;
+	case REDIS_CLUSTER:
+		return r->map.nodes[link].name;
+	case REDIS_SERVER:
+		break;
+	}
+	return r->url.name;
+}
+
+/* Gives all up because of what the context of one link says; returns -1. */
+static int lose(struct redis *r, size_t link, struct err *err)
 {
 	struct err why = { 0 };
-	int errnum = errno;
 
-	if (r->context == NULL) {
+	if (r->links[link].context == NULL) {
 		BUG("no connection to lose");
 	}
-	if (r->context->err == REDIS_ERR_IO &&
-		(errnum == EAGAIN || errnum == EWOULDBLOCK)) {
-		(void)err_set(&why, 0, "%s: no answer within %d s", r->url.name,
-			COMMAND_LIMIT_S);
-	} else {
-		(void)err_set(&why, 0, "%s: connection lost: %s", r->url.name,
-			r->context->errstr);
-	}
+	(void)redis_link_lost(r->links[link].context, link_name(r, link),
+		r->url.timeout_ms, &why);
 	redis_drop(r);
 	if (err != NULL) {
 		*err = why;
@@ -129,58 +157,36 @@ static int lose(struct redis *r, struct err *err)
 	return -1;
 }
 
-/* --- errors in plain words ------------------------------------------------- */
-
-/* Redis' error codes (the first word of the answer), from redis.io "Redis
- * serialization protocol" and the texts in the server, read 2026-11. */
-static const struct {
-	const char *code;
-	const char *words;
-	bool is_usage;
-	bool is_elsewhere; /* another connection may reach a better server */
-} words[] = {
-	{ "OOM", "out of memory (maxmemory is reached)", false, false },
-	{ "READONLY", "is a read-only replica", false, true },
-	{ "LOADING", "is still loading its data", false, false },
-	{ "MASTERDOWN", "has lost its primary", false, true },
-	{ "MISCONF", "refuses writes because it cannot save to disk", false,
-		false },
-	{ "NOREPLICAS", "refuses writes because replicas are missing", false,
-		false },
-	{ "BUSY", "is busy with a long script", false, false },
-	{ "CLUSTERDOWN", "is part of a cluster that is down", false, true },
-	{ "MOVED", "is part of a cluster; the key is on another node", false,
-		true },
-	{ "NOAUTH", "wants a password", true, false },
-	{ "WRONGPASS", "refuses the user name or password", true, false },
-	{ "NOPERM", "does not permit this to our user", true, false },
-	{ "WRONGTYPE", "has another kind of data under this name", true,
-		false },
-};
-
 /* Puts an error answer into `err'; returns -1. */
-static int explain(struct redis *r, const char *text, struct err *err)
+static int explain(
+	struct redis *r, size_t link, const char *text, struct err *err)
 {
-	size_t code_len = strcspn(text, " ");
+	bool is_elsewhere;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (strlen(words[i].code) != code_len ||
-			memcmp(text, words[i].code, code_len) != 0) {
-			continue;
-		}
-		if (words[i].is_usage) {
-			(void)err_usage(err, 0, "%s: %s: %s", r->url.name,
-				words[i].words, text);
-		} else {
-			(void)err_set(err, 0, "%s: %s: %s", r->url.name,
-				words[i].words, text);
-		}
-		if (words[i].is_elsewhere) {
-			redis_drop(r);
-		}
-		return -1;
+	(void)redis_link_explain(link_name(r, link), text, &is_elsewhere, err);
+	if (is_elsewhere) {
+		redis_drop(r);
 	}
-	return err_set(err, 0, "%s: %s", r->url.name, text);
+	return -1;
+}
+
+/* The next free entry of `due'. */
+static struct due *due_add(struct redis *r)
+{
+	if (r->due_first + r->due_count == r->due_room) {
+		if (r->due_first > r->due_room / 2) {
+			memmove(r->due, r->due + r->due_first,
+				r->due_count * sizeof(*r->due));
+			r->due_first = 0;
+		} else {
+			r->due_room = r->due_room == 0 ? 16 : r->due_room * 2;
+			r->due = mem_resize(
+				r->due, r->due_room, sizeof(*r->due));
+		}
+	}
+	struct due *d = &r->due[r->due_first + r->due_count++];
+	*d = (struct due){ 0 };
+	return d;
 }
 
 /* --- connecting ------------------------------------------------------------ */
@@ -195,134 +201,159 @@ static int64_t jittered(struct redis *r, int64_t ms)
 
 static void pause_connecting(struct redis *r)
 {
+	int64_t most =
+		r->url.kind == REDIS_SERVER ? PAUSE_MOST_MS : PAUSE_ELECTED_MS;
 	int64_t ms = PAUSE_FIRST_MS;
 
-	for (unsigned i = 0; i < r->failed_connects && ms < PAUSE_MOST_MS;
-		i++) {
+	for (unsigned i = 0; i < r->failed_connects && ms < most; i++) {
 		ms *= 2;
 	}
-	ms = ms > PAUSE_MOST_MS ? PAUSE_MOST_MS : ms;
+	ms = ms > most ? most : ms;
 	r->failed_connects++;
 	r->next_connect_mono_ms = clock_mono_ms() + jittered(r, ms);
 }
 
-/* One command of the greeting; nothing else is on its way. */
-static int greet(struct redis *r, int argc, const char **argv, struct err *err)
+/* The links follow the map, which only grows until all are dropped. */
+static void make_links(struct redis *r, size_t count)
 {
-	redisReply *reply = redisCommandArgv(r->context, argc, argv, NULL);
-	int failed = 0;
-
-	if (reply == NULL) {
-		return lose(r, err);
-	}
-	if (reply->type == REDIS_REPLY_ERROR) {
-		failed = explain(r, reply->str, err);
-	}
-	freeReplyObject(reply);
-	return failed;
-}
-
-static int greet_password(struct redis *r, struct err *err)
-{
-	struct buf file;
-	const char *password = r->url.password;
-	int failed = 0;
-
-	buf_init(&file, PASSWORD_MAX_BYTES);
-	if (r->url.password_file != NULL) {
-		if (buf_read_file(&file, r->url.password_file, err) != 0) {
-			err->is_usage = true;
-			failed = -1;
-			goto out;
+	if (count > r->link_count) {
+		r->links = mem_resize(r->links, count, sizeof(*r->links));
+		for (size_t i = r->link_count; i < count; i++) {
+			r->links[i] = (struct link){ 0 };
 		}
-		while (file.len > 0 &&
-			(file.data[file.len - 1] == '\n' ||
-				file.data[file.len - 1] == '\r')) {
-			buf_cut(&file, file.len - 1);
-		}
-		password = buf_string(&file);
+		r->link_count = count;
 	}
-	if (password != NULL && r->url.user != NULL) {
-		failed = greet(r, 3,
-			(const char *[]){ "AUTH", r->url.user, password }, err);
-	} else if (password != NULL) {
-		failed = greet(r, 2, (const char *[]){ "AUTH", password }, err);
-	}
-out:
-	buf_release(&file);
-	return failed;
 }
 
-static int greet_all(struct redis *r, struct err *err)
+/* Opens the link of a node that is known. */
+static int reach_node(struct redis *r, size_t link, struct err *err)
 {
-	char db[21] = "";
+	const struct redis_node *node = &r->map.nodes[link];
+	struct redis_place place = { node->host, node->port, false,
+		node->name };
 
-	if (greet_password(r, err) != 0) {
-		return -1;
-	}
-	db[num_format_u64(db, (uint64_t)r->url.db)] = '\0';
-	return r->url.db == 0
-		       ? 0
-		       : greet(r, 2, (const char *[]){ "SELECT", db }, err);
+	r->links[link].context =
+		redis_link_open(&r->url, &place, r->url.timeout_ms, err);
+	return r->links[link].context == NULL ? -1 : 0;
 }
 
+/* Opens the only link there is. */
 static int reach(struct redis *r, struct err *err)
 {
-	const struct timeval connect_limit = { CONNECT_LIMIT_S, 0 };
-	const struct timeval command_limit = { COMMAND_LIMIT_S, 0 };
+	struct redis_place place = { .name = r->url.name };
 
-	r->context = r->url.path != NULL ? redisConnectUnixWithTimeout(
-						   r->url.path, connect_limit)
-					 : redisConnectWithTimeout(r->url.host,
-						   r->url.port, connect_limit);
-	if (r->context == NULL) {
-		return err_set(err, ENOMEM, "%s", r->url.name);
+	if (r->url.kind == REDIS_SENTINEL) {
+		if (redis_find_primary(
+			    &r->url, &r->first_host, &r->primary, err) != 0) {
+			return -1;
+		}
+		place.host = r->primary.host;
+		place.port = r->primary.port;
+		place.name = r->primary.name;
+	} else if (r->url.host_count > 0) {
+		place.host = r->url.hosts[0].name;
+		place.port = r->url.hosts[0].port;
 	}
-	if (r->context->err != 0) {
-		return err_set(err, 0, "%s: cannot connect: %s", r->url.name,
-			r->context->errstr);
+	r->links[0].context =
+		redis_link_open(&r->url, &place, r->url.timeout_ms, err);
+	if (r->links[0].context == NULL) {
+		return -1;
 	}
-	if (fcntl(r->context->fd, F_SETFD, FD_CLOEXEC) != 0 ||
-		redisSetTimeout(r->context, command_limit) != REDIS_OK) {
-		return err_set(err, errno, "%s: cannot set up", r->url.name);
-	}
-	if (r->url.path == NULL &&
-		redisEnableKeepAlive(r->context) != REDIS_OK) {
-		return err_set(err, 0, "%s: cannot set up: %s", r->url.name,
-			r->context->errstr);
-	}
-	return greet_all(r, err);
+	return r->url.kind == REDIS_SENTINEL
+		       ? redis_check_primary(r->links[0].context, place.name,
+				 r->url.timeout_ms, err)
+		       : 0;
 }
 
-/* Connects when that is due; 0, or -1 with the reason in r->lost. */
-static int connect_now(struct redis *r)
+/* Learns anew who serves what, when that may have changed and no reply is due. */
+static int learn_map(struct redis *r, struct err *err)
 {
-	struct err why = { 0 };
-
-	if (r->context != NULL) {
+	if (r->map.slots != NULL && (!r->is_map_old || r->due_count > 0)) {
 		return 0;
 	}
+	for (size_t i = 0; i < r->link_count; i++) {
+		link_drop(&r->links[i]);
+	}
+	if (redis_find_nodes(&r->url, &r->first_host, &r->map, err) != 0) {
+		return -1;
+	}
+	r->is_map_old = false;
+	make_links(r, r->map.count);
+	return 0;
+}
+
+/* The link for a key; any, when there is none.  -1: nobody serves it. */
+static int choose(
+	struct redis *r, struct span key, size_t *link, struct err *err)
+{
+	unsigned slot;
+
+	*link = 0;
+	if (r->url.kind != REDIS_CLUSTER) {
+		return 0;
+	}
+	if (learn_map(r, err) != 0) {
+		return -1;
+	}
+	slot = redis_slot(key);
+	if (r->map.slots[slot] == 0) {
+		return err_set(err, 0, "%s: no node serves slot %u",
+			r->url.name, slot);
+	}
+	*link = (size_t)r->map.slots[slot] - 1;
+	return 0;
+}
+
+/* True when the other side has hung up while nothing was asked, as it does
+ * when it is restarted or finds us idle for too long. */
+static bool is_hung_up(const struct link *l)
+{
+	char one;
+
+	return l->context != NULL && l->due == 0 &&
+	       recv(l->context->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Connects when that is due; 0 and *link, or -1 with the reason in r->lost. */
+static int connect_now(struct redis *r, struct span key, size_t *link)
+{
+	struct err why = { 0 };
+	int failed;
+
 	if (redis_pause_ms(r) > 0) {
 		r->is_lost = true; /* r->lost is what the last attempt said */
 		return -1;
 	}
-	if (reach(r, &why) != 0) {
+	failed = choose(r, key, link, &why);
+	if (failed == 0 && is_hung_up(&r->links[*link])) {
+		link_drop(&r->links[*link]);
+	}
+	if (failed == 0 && r->links[*link].context == NULL) {
+		failed = r->url.kind == REDIS_CLUSTER
+				 ? reach_node(r, *link, &why)
+				 : reach(r, &why);
+		if (failed == 0) {
+			r->failed_connects = 0;
+		}
+	}
+	if (failed != 0) {
 		redis_drop(r);
 		pause_connecting(r);
+		r->first_host++;
+		if (r->url.host_count > 0) {
+			r->first_host %= r->url.host_count;
+		}
 		r->lost = why;
 		r->is_lost = true;
-		return -1;
 	}
-	r->failed_connects = 0;
-	return 0;
+	return failed;
 }
 
 int64_t redis_pause_ms(const struct redis *r)
 {
 	int64_t left = r->next_connect_mono_ms - clock_mono_ms();
 
-	return r->context != NULL || r->failed_connects == 0 || left < 0 ? 0
-									 : left;
+	return r->failed_connects == 0 || left < 0 ? 0 : left;
 }
 
 int redis_new(struct redis **out, const char *url, struct err *err)
@@ -335,6 +366,9 @@ int redis_new(struct redis **out, const char *url, struct err *err)
 	}
 	r = mem_array(1, sizeof(*r));
 	r->url = parsed;
+	if (parsed.kind != REDIS_CLUSTER) {
+		make_links(r, 1);
+	}
 	r->dice = (uint64_t)clock_mono_us() * 2654435761U ^
 		  (uint64_t)getpid() << 32 ^ 1;
 	*out = r;
@@ -364,6 +398,9 @@ void redis_close(struct redis *r)
 	}
 	redis_drop(r);
 	redis_url_release(&r->url);
+	redis_node_release(&r->primary);
+	redis_map_release(&r->map);
+	mem_free(r->links);
 	mem_free(r->due);
 	mem_free(r->argv);
 	mem_free(r->arg_len);
@@ -375,26 +412,12 @@ const char *redis_name(const struct redis *r)
 	return r->url.name;
 }
 
-/* --- commands -------------------------------------------------------------- */
-
-/* The next free entry of `due'. */
-static struct due *due_add(struct redis *r)
+bool redis_is_cluster(const struct redis *r)
 {
-	if (r->due_first + r->due_count == r->due_room) {
-		if (r->due_first > r->due_room / 2) {
-			memmove(r->due, r->due + r->due_first,
-				r->due_count * sizeof(*r->due));
-			r->due_first = 0;
-		} else {
-			r->due_room = r->due_room == 0 ? 16 : r->due_room * 2;
-			r->due = mem_resize(
-				r->due, r->due_room, sizeof(*r->due));
-		}
-	}
-	struct due *d = &r->due[r->due_first + r->due_count++];
-	*d = (struct due){ 0 };
-	return d;
+	return r->url.kind == REDIS_CLUSTER;
 }
+
+/* --- commands -------------------------------------------------------------- */
 
 /* The arguments in the two arrays that hiredis takes, behind `extra' free
  * places. */
@@ -413,76 +436,106 @@ static void spread(
 	}
 }
 
-static redisReply *next_reply(struct redis *r)
+/* The next reply on a link, or NULL when that broke. */
+static redisReply *next_reply(struct redis *r, size_t link)
 {
 	void *reply = NULL;
 
-	return redisGetReply(r->context, &reply) == REDIS_OK ? reply : NULL;
+	if (redisGetReply(r->links[link].context, &reply) != REDIS_OK) {
+		return NULL;
+	}
+	return reply;
 }
 
-/* True when the other side has hung up while nothing was asked, as it does
- * when it is restarted or finds us idle for too long. */
-static bool is_hung_up(const struct redis *r)
+/* The reply to an entry of `due', wherever it is; NULL when its link broke. */
+static redisReply *reply_of(struct redis *r, struct due *d)
 {
-	char one;
+	redisReply *reply = d->early;
 
-	return r->context != NULL && r->due_count == 0 &&
-	       recv(r->context->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	if (reply == NULL) {
+		reply = next_reply(r, d->link);
+		r->links[d->link].due--;
+	}
+	d->early = NULL;
+	return reply;
 }
 
-/* Makes the connection fit for a new command; 0 or -1, told later. */
-static int make_ready(struct redis *r)
+/* Drops what a failed pipeline left unread. */
+static void skip_rest(struct redis *r)
 {
-	hide_shown(r);
-	if (is_hung_up(r)) {
-		redis_drop(r);
-	}
-	if (r->is_lost && r->due_count == 0) {
-		r->is_lost = false; /* told already: a new pipeline begins */
-	}
 	while (r->is_cut_short && r->due_count > 0) {
 		struct due *d = &r->due[r->due_first];
-		redisReply *reply = d->early != NULL ? NULL : next_reply(r);
+		redisReply *reply = reply_of(r, d);
 
-		if (d->early == NULL && reply == NULL) {
-			(void)lose(r, NULL); /* a fresh one is made below */
+		if (reply == NULL) {
+			(void)lose(r, d->link, NULL); /* a fresh one is made */
 			break;
 		}
-		if (reply != NULL) {
-			freeReplyObject(reply);
-		}
+		freeReplyObject(reply);
 		due_release(d);
 		r->due_first++;
 		r->due_count--;
 	}
 	r->is_cut_short = false;
-	return r->is_lost ? -1 : connect_now(r);
+}
+
+/* Makes a link fit for a new command; 0 or -1, told later. */
+static int make_ready(struct redis *r, struct span key, size_t *link)
+{
+	hide_shown(r);
+	if (r->is_lost && r->due_count == 0) {
+		r->is_lost = false; /* told already: a new pipeline begins */
+	}
+	skip_rest(r);
+	return r->is_lost ? -1 : connect_now(r, key, link);
+}
+
+/* Appends what is in argv; in a cluster also keeps it, to be repeated. */
+static void append_argv(struct redis *r, size_t link, size_t count,
+	const struct redis_script *script)
+{
+	redisContext *c = r->links[link].context;
+	char *call = NULL;
+	long long len =
+		redisFormatCommandArgv(&call, (int)count, r->argv, r->arg_len);
+	bool failed = len < 0 || redisAppendFormattedCommand(
+					 c, call, (size_t)len) != REDIS_OK;
+	struct due *d;
+
+	if (failed) {
+		(void)lose(r, link, &r->lost);
+		r->is_lost = true;
+	}
+	d = due_add(r);
+	d->script = script;
+	d->link = link;
+	d->call = len < 0 ? NULL : call;
+	d->call_len = len < 0 ? 0 : (size_t)len;
+	if (!failed) {
+		r->links[link].due++;
+	}
 }
 
 void redis_append(struct redis *r, size_t count, const struct span *args)
 {
-	if (make_ready(r) != 0) {
+	size_t link;
+
+	/* All that we say to clusters has its key there, or none. */
+	if (make_ready(r, count > 1 ? args[1] : span_of(""), &link) != 0) {
 		(void)due_add(r); /* so that the loss is told to this one too */
 		return;
 	}
 	spread(r, 0, count, args);
-	if (redisAppendCommandArgv(
-		    r->context, (int)count, r->argv, r->arg_len) != REDIS_OK) {
-		(void)lose(r, &r->lost);
-		r->is_lost = true;
-	}
-	(void)due_add(r);
+	append_argv(r, link, count, NULL);
 }
 
 void redis_append_script(struct redis *r, const struct redis_script *s,
 	size_t keys, size_t count, const struct span *args)
 {
 	char number[21] = "";
-	char *call = NULL;
-	long long len;
-	struct due *d;
+	size_t link;
 
-	if (make_ready(r) != 0) {
+	if (make_ready(r, keys > 0 ? args[0] : span_of(""), &link) != 0) {
 		(void)due_add(r);
 		return;
 	}
@@ -494,31 +547,24 @@ void redis_append_script(struct redis *r, const struct redis_script *s,
 	r->arg_len[1] = strlen(s->sha1);
 	r->argv[2] = number;
 	r->arg_len[2] = strlen(number);
-	len = redisFormatCommandArgv(
-		&call, (int)count + 3, r->argv, r->arg_len);
-	if (len < 0 || redisAppendFormattedCommand(
-			       r->context, call, (size_t)len) != REDIS_OK) {
-		(void)lose(r, &r->lost);
-		r->is_lost = true;
-	}
-	d = due_add(r);
-	d->script = s;
-	d->call = len < 0 ? NULL : call;
-	d->call_len = len < 0 ? 0 : (size_t)len;
+	append_argv(r, link, count + 3, s);
 }
 
 int redis_send(struct redis *r, struct err *err)
 {
-	int is_done = 0;
-
 	if (r->is_lost) {
 		forget_due(r);
 		*err = r->lost;
 		return -1;
 	}
-	while (r->context != NULL && !is_done) {
-		if (redisBufferWrite(r->context, &is_done) != REDIS_OK) {
-			return lose(r, err);
+	for (size_t i = 0; i < r->link_count; i++) {
+		int is_done = r->links[i].context == NULL;
+
+		while (!is_done) {
+			if (redisBufferWrite(r->links[i].context, &is_done) !=
+				REDIS_OK) {
+				return lose(r, i, err);
+			}
 		}
 	}
 	return 0;
@@ -544,70 +590,192 @@ static bool is_error(const redisReply *reply, const char *code)
 	       strncmp(reply->str, code, strlen(code)) == 0;
 }
 
-/*
- * Redis did not know the script of `d': reads the replies that are on their
- * way, loads it, calls it again.  The new reply, or NULL when the
- * connection broke.
- */
-static redisReply *call_again(struct redis *r, const struct due *d)
+/* Reads the replies that are on their way on a link, so that what is sent next
+ * is answered next.  0 or -1. */
+static int clear_link(struct redis *r, size_t link)
 {
-	struct span body = d->script->body;
-	redisReply *reply;
-
 	for (size_t i = 0; i < r->due_count; i++) {
 		struct due *later = &r->due[r->due_first + i];
 
-		if (later->early == NULL) {
-			later->early = next_reply(r);
+		if (later->link == link && later->early == NULL) {
+			later->early = reply_of(r, later);
 			if (later->early == NULL) {
-				return NULL;
+				return -1;
 			}
 		}
 	}
+	return 0;
+}
+
+/*
+ * Redis did not know the script of `d': loads it, calls it again.  The new
+ * reply, or NULL when the connection broke.
+ */
+static redisReply *call_again(struct redis *r, const struct due *d, bool asking)
+{
+	redisContext *c = r->links[d->link].context;
+	struct span body = d->script->body;
+	redisReply *reply;
+	redisReply *load;
+
+	if (clear_link(r, d->link) != 0) {
+		return NULL;
+	}
 	spread(r, 0, 3,
 		(struct span[]){ span_of("SCRIPT"), span_of("LOAD"), body });
-	if (redisAppendCommandArgv(r->context, 3, r->argv, r->arg_len) !=
-			REDIS_OK ||
-		redisAppendFormattedCommand(r->context, d->call, d->call_len) !=
+	if (redisAppendCommandArgv(c, 3, r->argv, r->arg_len) != REDIS_OK ||
+		(asking && redisAppendCommand(c, "ASKING") != REDIS_OK) ||
+		redisAppendFormattedCommand(c, d->call, d->call_len) !=
 			REDIS_OK) {
 		return NULL;
 	}
-	reply = next_reply(r);
-	if (reply == NULL) {
+	load = next_reply(r, d->link);
+	if (load == NULL) {
 		return NULL;
 	}
-	if (reply->type == REDIS_REPLY_ERROR) {
-		/* Why it was not loaded says more than that it is not there. */
-		redisReply *call = next_reply(r);
-		if (call == NULL) {
+	if (asking) {
+		reply = next_reply(r, d->link);
+		if (reply != NULL) {
 			freeReplyObject(reply);
-			return NULL;
 		}
-		freeReplyObject(call);
-		return reply;
 	}
-	freeReplyObject(reply);
-	return next_reply(r);
+	reply = next_reply(r, d->link);
+	if (reply != NULL && load->type == REDIS_REPLY_ERROR) {
+		/* Why it was not loaded says more than that it is not there. */
+		freeReplyObject(reply);
+		return load;
+	}
+	freeReplyObject(load);
+	return reply;
 }
 
-/* Hands out `reply', the answer to the oldest command. */
-static int show(struct redis *r, redisReply *reply,
+/* "MOVED 3999 10.0.0.1:6381": the node it names, who then serves the slot for
+ * good (MOVED) or for this command (ASK).  -1: it names none. */
+static int take_hint(struct redis *r, struct due *d, const char *hint)
+{
+	const char *slot = strchr(hint, ' ');
+	const char *host = slot == NULL ? NULL : strchr(slot + 1, ' ');
+	const char *port = host == NULL ? NULL : strrchr(host, ':');
+	struct span name;
+	int64_t number;
+	char digits[8] = "";
+	int64_t slot_number;
+
+	if (port == NULL || num_parse(port + 1, 1, PORT_MAX, &number) != 0 ||
+		host - slot - 1 >= (ptrdiff_t)sizeof(digits)) {
+		return -1;
+	}
+	memcpy(digits, slot + 1, (size_t)(host - slot - 1));
+	if (num_parse(digits, 0, REDIS_SLOTS - 1, &slot_number) != 0) {
+		return -1;
+	}
+	name = (struct span){ host + 1, (size_t)(port - host - 1) };
+	if (name.len == 0) { /* the host we asked */
+		name = span_of(r->map.nodes[d->link].host);
+	}
+	d->link = redis_map_node(&r->map, &r->url, name, (int)number);
+	make_links(r, r->map.count);
+	if (hint[0] == 'M') {
+		r->map.slots[slot_number] = (uint16_t)(d->link + 1);
+		r->is_map_old = true; /* more will have moved */
+	}
+	return 0;
+}
+
+/* Another node of the cluster is to be asked.  0: *reply is its answer; -1:
+ * everything is lost. */
+static int follow(struct redis *r, struct due *d, redisReply **reply,
+	bool *asking, struct err *err)
+{
+	redisContext *c;
+	redisReply *said = NULL;
+
+	*asking = (*reply)->str[0] == 'A';
+	if (take_hint(r, d, (*reply)->str) != 0) {
+		return err_set(err, 0, "%s: unexpected answer: %s", r->url.name,
+			(*reply)->str);
+	}
+	freeReplyObject(*reply);
+	*reply = NULL;
+	if (r->links[d->link].context == NULL &&
+		reach_node(r, d->link, err) != 0) {
+		redis_drop(r);
+		return -1;
+	}
+	c = r->links[d->link].context;
+	if (clear_link(r, d->link) != 0 ||
+		(*asking && redisAppendCommand(c, "ASKING") != REDIS_OK) ||
+		redisAppendFormattedCommand(c, d->call, d->call_len) !=
+			REDIS_OK) {
+		return lose(r, d->link, err);
+	}
+	if (*asking) {
+		said = next_reply(r, d->link);
+		if (said == NULL) {
+			return lose(r, d->link, err);
+		}
+		freeReplyObject(said);
+	}
+	*reply = next_reply(r, d->link);
+	return *reply == NULL ? lose(r, d->link, err) : 0;
+}
+
+static bool is_hint(const struct redis *r, const redisReply *reply)
+{
+	return r->url.kind == REDIS_CLUSTER &&
+	       (is_error(reply, "MOVED ") || is_error(reply, "ASK "));
+}
+
+/* Does what a refusal says would help: loads the script, asks another node. */
+static int insist(
+	struct redis *r, struct due *d, redisReply **reply, struct err *err)
+{
+	bool asking = false;
+
+	for (int hop = 0; hop < HOPS_MAX; hop++) {
+		if (d->script != NULL && is_error(*reply, "NOSCRIPT")) {
+			freeReplyObject(*reply);
+			*reply = call_again(r, d, asking);
+			if (*reply == NULL) {
+				return lose(r, d->link, err);
+			}
+			if (is_error(*reply, "NOSCRIPT")) {
+				return 0;
+			}
+		} else if (!is_hint(r, *reply)) {
+			return 0;
+		} else if (follow(r, d, reply, &asking, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Hands out `reply', the answer to the oldest command; NULL: its link broke. */
+static int show(struct redis *r, redisReply *reply, bool may_wait,
 	const struct redis_reply **out, struct err *err)
 {
 	struct due d = due_take(r);
+	int failed = 0;
 
-	if (d.script != NULL && is_error(reply, "NOSCRIPT")) {
-		freeReplyObject(reply);
-		reply = call_again(r, &d);
+	if (reply == NULL) {
+		failed = lose(r, d.link, err);
+	} else if (may_wait || !is_hint(r, reply)) {
+		failed = insist(r, &d, &reply, err);
+	} else if (take_hint(r, &d, reply->str) == 0) {
+		/* The next one finds its way; this is told as a loss. */
+		redis_drop(r);
+		failed = err_set(err, 0, "%s: %s", r->url.name, reply->str);
+	}
+	if (failed == 0 && reply->type == REDIS_REPLY_ERROR) {
+		r->is_cut_short = r->due_count > 0;
+		failed = explain(r, d.link, reply->str, err);
 	}
 	due_release(&d);
-	if (reply == NULL) {
-		return lose(r, err);
-	}
-	if (reply->type == REDIS_REPLY_ERROR) {
-		r->is_cut_short = r->due_count > 0;
-		(void)explain(r, reply->str, err);
-		freeReplyObject(reply);
+	if (failed != 0) {
+		if (reply != NULL) {
+			freeReplyObject(reply);
+		}
 		return -1;
 	}
 	r->shown = reply;
@@ -615,13 +783,10 @@ static int show(struct redis *r, redisReply *reply,
 	return 0;
 }
 
-/* What redis_reply() and redis_poll() begin with.  1: go on; 0: *early has the
- * reply; -1: the connection was lost before. */
-static int begin_reply(struct redis *r, redisReply **early, struct err *err)
+/* What redis_reply() and redis_poll() begin with.  0: go on; -1: the connection
+ * was lost before. */
+static int begin_reply(struct redis *r, struct err *err)
 {
-	struct err ignored = { 0 };
-
-	err = err == NULL ? &ignored : err;
 	hide_shown(r);
 	if (r->is_lost) {
 		*err = r->lost;
@@ -629,63 +794,78 @@ static int begin_reply(struct redis *r, redisReply **early, struct err *err)
 		return -1;
 	}
 	if (r->due_count == 0) {
-		if (r->context == NULL) {
-			return err_set(
-				err, 0, "%s: connection lost", r->url.name);
+		for (size_t i = 0; i < r->link_count; i++) {
+			if (r->links[i].context != NULL) {
+				BUG("no reply of Redis is due");
+			}
 		}
-		BUG("no reply of Redis is due");
+		return err_set(err, 0, "%s: connection lost", r->url.name);
 	}
-	*early = r->due[r->due_first].early;
-	r->due[r->due_first].early = NULL;
-	return *early == NULL ? 1 : 0;
+	return 0;
 }
 
 int redis_reply(
 	struct redis *r, const struct redis_reply **out, struct err *err)
 {
-	redisReply *reply = NULL;
-	int left = begin_reply(r, &reply, err);
-
-	if (left < 0) {
+	if (begin_reply(r, err) != 0) {
 		return -1;
 	}
-	if (left > 0) {
-		reply = next_reply(r);
-		if (reply == NULL) {
-			return lose(r, err);
+	/* One link sends when it is read; others would wait for their turn. */
+	if (r->link_count > 1 && redis_send(r, err) != 0) {
+		return -1;
+	}
+	return show(r, reply_of(r, &r->due[r->due_first]), true, out, err);
+}
+
+/* What has arrived for `d', read once: the descriptor blocks.  1 and *reply, 0
+ * not yet, -1 when its link broke. */
+static int peek(struct redis *r, struct due *d, redisReply **reply)
+{
+	redisContext *c = r->links[d->link].context;
+	void *got = NULL;
+	char one;
+	ssize_t n;
+
+	if (d->early != NULL) {
+		*reply = reply_of(r, d);
+		return 1;
+	}
+	n = recv(c->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n >= 0 ||
+		(errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+		if (redisBufferRead(c) != REDIS_OK) {
+			return -1;
 		}
 	}
-	return show(r, reply, out, err);
+	if (redisGetReplyFromReader(c, &got) != REDIS_OK) {
+		return -1;
+	}
+	*reply = got;
+	if (got == NULL) {
+		return 0;
+	}
+	r->links[d->link].due--;
+	return 1;
 }
 
 int redis_poll(struct redis *r, const struct redis_reply **out, struct err *err)
 {
 	redisReply *reply = NULL;
-	void *got = NULL;
-	char one;
-	int left = begin_reply(r, &reply, err);
+	struct due *d;
+	int got;
 
-	if (left < 0) {
+	if (begin_reply(r, err) != 0) {
 		return -1;
 	}
-	if (left > 0) {
-		/* Reads once, and only what is there: the descriptor blocks. */
-		ssize_t n =
-			recv(r->context->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT);
-		bool is_there =
-			n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK &&
-					  errno != EINTR);
-
-		if ((is_there && redisBufferRead(r->context) != REDIS_OK) ||
-			redisGetReplyFromReader(r->context, &got) != REDIS_OK) {
-			return lose(r, err);
-		}
-		if (got == NULL) {
-			return 0;
-		}
-		reply = got;
+	d = &r->due[r->due_first];
+	got = peek(r, d, &reply);
+	if (got < 0) {
+		return lose(r, d->link, err);
 	}
-	return show(r, reply, out, err) == 0 ? 1 : -1;
+	if (got == 0) {
+		return 0;
+	}
+	return show(r, reply, false, out, err) == 0 ? 1 : -1;
 }
 
 size_t redis_due(const struct redis *r)
@@ -702,74 +882,9 @@ int redis_command(struct redis *r, const struct redis_reply **out, size_t count,
 
 int redis_fd(const struct redis *r)
 {
-	return r->context == NULL ? -1 : r->context->fd;
-}
+	size_t link = r->due_count > 0 ? r->due[r->due_first].link : 0;
 
-enum redis_type redis_type(const struct redis_reply *reply)
-{
-	const redisReply *x = (const redisReply *)reply;
-
-	switch (x == NULL ? REDIS_REPLY_NIL : x->type) {
-	case REDIS_REPLY_INTEGER:
-		return REDIS_TYPE_INT;
-	case REDIS_REPLY_STRING:
-	case REDIS_REPLY_STATUS:
-		return REDIS_TYPE_TEXT;
-	case REDIS_REPLY_ARRAY:
-		return REDIS_TYPE_LIST;
-	case REDIS_REPLY_ERROR:
-		return REDIS_TYPE_ERROR;
-	default:
-		return REDIS_TYPE_NIL;
-	}
-}
-
-int64_t redis_int(const struct redis_reply *reply)
-{
-	return redis_type(reply) == REDIS_TYPE_INT
-		       ? ((const redisReply *)reply)->integer
-		       : 0;
-}
-
-struct span redis_text(const struct redis_reply *reply)
-{
-	const redisReply *x = (const redisReply *)reply;
-	enum redis_type type = redis_type(reply);
-
-	return type == REDIS_TYPE_TEXT || type == REDIS_TYPE_ERROR
-		       ? (struct span){ x->str, x->len }
-		       : (struct span){ NULL, 0 };
-}
-
-size_t redis_count(const struct redis_reply *reply)
-{
-	return redis_type(reply) == REDIS_TYPE_LIST
-		       ? ((const redisReply *)reply)->elements
-		       : 0;
-}
-
-const struct redis_reply *redis_at(const struct redis_reply *reply, size_t i)
-{
-	return i < redis_count(reply)
-		       ? (const struct redis_reply *)((const redisReply *)reply)
-				 ->element[i]
-		       : NULL;
-}
-
-void redis_script_init(struct redis_script *s, struct span body)
-{
-	static const char digits[] = "0123456789abcdef";
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
-
-	s->body = body;
-	if (EVP_Digest(body.ptr, body.len, sum, &len, EVP_sha1(), NULL) != 1 ||
-		len != SHA1_BYTES) {
-		BUG("SHA-1 is not to be had");
-	}
-	for (size_t i = 0; i < SHA1_BYTES; i++) {
-		s->sha1[2 * i] = digits[sum[i] >> 4];
-		s->sha1[2 * i + 1] = digits[sum[i] & 15];
-	}
-	s->sha1[2 * SHA1_BYTES] = '\0';
+	return link >= r->link_count || r->links[link].context == NULL
+		       ? -1
+		       : r->links[link].context->fd;
 }

@@ -1,10 +1,12 @@
 /*
- * One connection to Redis (or Valkey): commands in a pipeline, scripts, and
- * waiting for a blocking command through the loop.
+ * Redis (or Valkey), as one server, the primary that Sentinels name, or a
+ * cluster: commands in a pipeline, scripts, and waiting for a blocking command
+ * through the loop.
  *
  * The connection looks after itself: it connects when it is first used and
  * again after a loss, waiting between attempts that fail (50 ms doubling to
- * 5 s, with jitter; until then every use fails at once).  It does not repeat
+ * 5 s, with jitter, to 1 s for Sentinel and Cluster; until then every use fails
+ * at once).  It does not repeat
  * commands whose answers were lost: only the caller knows whether that is
  * harmless.
  *
@@ -17,9 +19,18 @@
  *
  * URLs:
  *	redis://[user:password@]host[:port][/db]
- *	unix:///path/redis.sock[?db=N]
- * Both take ?user=NAME and ?password_file=FILE, so that no secret need be in an
- * URL; percent-encoding is understood in every part.
+ *	unix:///path/redis.sock
+ *	redis+sentinel://[user:password@]host[:port][,...]/primary
+ *	redis+cluster://[user:password@]host[:port][,...]
+ * and, where hiredis has TLS, with rediss in place of redis.  Behind a '?':
+ * db=N, user=NAME and password_file=FILE, so that no secret need be in an URL,
+ * timeout=TIME, ca_file=, cert_file=, key_file=, sentinel_user=,
+ * sentinel_password_file=.  Percent-encoding is understood in every part.
+ *
+ * In a cluster a command goes to the node that serves its key, which is its
+ * first argument, or a script's first key; all keys of one command share its
+ * slot.  Nodes that say MOVED or ASK are obeyed.  A blocking command that is
+ * told so fails instead, and finds its way when it is sent again.
  */
 #ifndef PUSH_NET_REDIS_H
 #define PUSH_NET_REDIS_H
@@ -47,6 +58,9 @@ void redis_close(struct redis *r); /* accepts NULL */
 
 /* For messages: where the server is, without credentials.  Borrowed from `r'. */
 const char *redis_name(const struct redis *r);
+
+/* Whether keys of one command must share a slot. */
+bool redis_is_cluster(const struct redis *r);
 
 /* --- commands --- */
 
@@ -79,7 +93,7 @@ int redis_send(struct redis *r, struct err *err) MUST_CHECK;
 /*
  * The reply to the oldest command not yet answered; sends first.  0 and *out,
  * borrowed until the next call on `r'; or -1:
- *   - connection lost or timed out (10 s): every reply that was due is lost;
+ *   - connection lost or timed out (2 s, or the URL's timeout): every reply that was due is lost;
  *   - Redis answered with an error, put into plain words.  The replies behind it
  *     may still be read.  A usage failure when only a person can repair it
  *     (NOAUTH, NOPERM, WRONGPASS).

@@ -389,7 +389,23 @@ static int ask_to_be_woken(struct lanes *l, struct err *err)
 	return 0;
 }
 
-int lanes_take(struct lanes *l, const struct claim_batch **out, struct err *err)
+/* A server that fails a claim may be gone without a word to those who wait:
+ * they begin anew, perhaps elsewhere, when claiming succeeds. */
+static int stop_waiting(struct lanes *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct lane *lane = &l->lanes[i];
+
+		waiter_stop(&lane->list);
+		redis_drop(lane->list.redis);
+		waiter_stop(&lane->wake);
+		redis_drop(lane->wake.redis);
+	}
+	return -1;
+}
+
+static int take_one(
+	struct lanes *l, const struct claim_batch **out, struct err *err)
 {
 	size_t first = 0;
 
@@ -420,6 +436,13 @@ int lanes_take(struct lanes *l, const struct claim_batch **out, struct err *err)
 	}
 	arm_all(l);
 	return 0;
+}
+
+int lanes_take(struct lanes *l, const struct claim_batch **out, struct err *err)
+{
+	int got = take_one(l, out, err);
+
+	return got < 0 ? stop_waiting(l) : got;
 }
 
 bool lanes_is_empty(const struct lanes *l)

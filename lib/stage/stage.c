@@ -23,6 +23,7 @@ enum {
 	WINDOW_DEFAULT = 1024,
 	RETRY_FIRST_MS = 50,
 	RETRY_MOST_MS = 5000,
+	TELL_AGAIN_MS = 60 * 1000,
 	TICK_US = 1000 * 1000,
 };
 
@@ -104,6 +105,8 @@ struct run {
 	struct loop_timer tick;
 	struct loop_timer drain_limit;
 	int64_t backoff_ms;
+	struct err failure; /* the last one that was told */
+	int64_t told_mono_ms;
 	bool is_awake; /* a source may produce */
 	bool is_draining;
 	bool is_over; /* the drain took too long */
@@ -324,11 +327,19 @@ static void on_retry(void *self)
 	(void)self; /* the next step() sees that the timer is not set any more */
 }
 
-/* A resource failed: the same again after a pause. */
+/* A resource failed: the same again after a pause.  Told once, and again when
+ * the reason changes or has lasted for a minute. */
 static void pause_for(struct run *run, const struct err *err)
 {
-	log_warn("%s; trying again in %lld ms", err->text,
-		(long long)run->backoff_ms);
+	int64_t now_mono_ms = clock_mono_ms();
+
+	if (run->backoff_ms == RETRY_FIRST_MS ||
+		strcmp(run->failure.text, err->text) != 0 ||
+		now_mono_ms - run->told_mono_ms >= TELL_AGAIN_MS) {
+		log_warn("%s; trying again until it works", err->text);
+		run->failure = *err;
+		run->told_mono_ms = now_mono_ms;
+	}
 	loop_timer_set(
 		run->loop, &run->retry, run->backoff_ms * 1000, on_retry, run);
 	run->backoff_ms = run->backoff_ms * 2 < RETRY_MOST_MS

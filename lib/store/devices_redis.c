@@ -4,9 +4,9 @@
  * push:u:APP:USER  hash: "ios:TOKEN" → JSON (a ':' or '%' in APP is escaped)
  * push:t:DIGEST    of (app, platform, token) → "REGISTERED:USER"
  *
- * The two lie in different slots of a cluster, so a registration looks at the
- * owner first and then calls a script that does nothing if the owner has
- * changed; then it looks again.
+ * A registration looks at the owner first and then calls a script that does
+ * nothing if the owner has changed; then it looks again.  The keys lie in
+ * different slots, so a cluster is refused.
  */
 #include <string.h>
 
@@ -566,6 +566,15 @@ const struct devices_backend *devices_redis_open(
 	struct shared *s;
 
 	if (redis_open(&redis, url, err) != 0) {
+		return NULL;
+	}
+	/* The script that registers has two users' keys and a token's. */
+	if (redis_is_cluster(redis)) {
+		(void)err_usage(err, 0,
+			"%s: the device registry cannot be kept in a cluster; "
+			"give it a Redis of its own (lookup.store)",
+			redis_name(redis));
+		redis_close(redis);
 		return NULL;
 	}
 	s = mem_array(1, sizeof(*s));

@@ -141,12 +141,14 @@ static struct span put_fatigue_arg(const struct store_ask *ask, char *dst)
 }
 
 /* How many asks from the first on go into one call. */
-static size_t call_size(const struct store_ask *asks, size_t count)
+static size_t call_size(
+	const struct shared *s, const struct store_ask *asks, size_t count)
 {
 	enum family family = family_of(asks[0].verb);
+	size_t most = redis_is_cluster(s->redis) ? 1 : CALL_KEYS_MAX;
 	size_t n = 1;
 
-	while (n < count && n < CALL_KEYS_MAX && family != FAMILY_RESERVE &&
+	while (n < count && n < most && family != FAMILY_RESERVE &&
 		family_of(asks[n].verb) == family) {
 		n++;
 	}
@@ -239,13 +241,13 @@ static int exchange_some(
 	struct shared *s, struct store_ask *asks, size_t count, struct err *err)
 {
 	for (size_t at = 0; at < count;) {
-		size_t n = call_size(asks + at, count - at);
+		size_t n = call_size(s, asks + at, count - at);
 
 		append_call(s, asks + at, n);
 		at += n;
 	}
 	for (size_t at = 0; at < count;) {
-		size_t n = call_size(asks + at, count - at);
+		size_t n = call_size(s, asks + at, count - at);
 
 		if (read_call(s, asks + at, n, err) != 0) {
 			return -1;

@@ -1,0 +1,107 @@
+# A cluster: each queue on its node, each key of a store on its own.
+load redis.bash
+
+setup() {
+	redis_up # for the registry
+	local registry=$REDIS_URL
+	cluster_up 3
+	mock_up
+	printf 'a-secret-made-for-tests-only-0123456789' >bank.secret
+	chain_conf | jq --arg url "$registry" '.lookup.store = $url' >push.conf
+	export PUSH_CONFIG=$PWD/push.conf
+	export BATS_TEST_TIMEOUT=$((120 * PUSH_TEST_SLOW))
+}
+
+teardown() {
+	local port
+	for port in "${CLUSTER_PORTS[@]}"; do
+		server_stop "$port"
+	done
+	end_all
+}
+
+push_to() { # FILE QUEUE
+	RCLI=(redis-cli -h 127.0.0.1 -p "$(node_of "$2")")
+	chain_push "$1" "$2"
+}
+
+left_in() { # QUEUE
+	redis-cli -c -h 127.0.0.1 -p "$(node_of "$1")" EVAL 'return redis.call("LLEN", KEYS[1]) +
+		redis.call("LLEN", KEYS[2]) + redis.call("ZCARD", KEYS[3]) +
+		#redis.call("KEYS", ARGV[1])' 3 "$1" "{$1}:redeliver" \
+		"{$1}:delayed" "{$1}:inflight:*"
+}
+
+is_settled() {
+	local queue
+	for queue in push:high push:normal push:low; do
+		[ "$(left_in $queue)" = 0 ] || return 1
+	done
+}
+
+all_received() {
+	received | sort | uniq -d | grep . && return 1
+	[ "$(received | wc -l)" -eq "$1" ]
+}
+
+@test "a chain with its stores in a cluster delivers each task once" {
+	local queue
+	chain_tasks 600 >tasks
+	split -n l/3 tasks part.
+	push_to part.aa push:high
+	push_to part.ab push:normal
+	push_to part.ac push:low
+	# The queues do not all live on one node, or this would show little.
+	[ "$(for queue in push:high push:normal push:low; do node_of $queue; done | sort -u | wc -l)" -gt 1 ]
+	chain || { cat chain.err && return 1; }
+	is_settled || { left_in push:high; left_in push:normal; left_in push:low; cat chain.err; return 1; }
+	all_received 600
+	[ "$(wc -l <results)" -eq 600 ]
+	! grep -q MOVED chain.err
+	# The stores' keys are where they belong: on every node.
+	for port in "${CLUSTER_PORTS[@]}"; do
+		[ "$(rcli_at "$port" --scan --pattern 'push:d:*' | wc -l)" -gt 0 ]
+	done
+}
+
+@test "a queue moves to another node while the chain runs" {
+	local from to slot n
+	chain_tasks 900 >tasks
+	split -n l/2 tasks part.
+	push_to part.aa push:normal
+	from=$(node_of push:normal)
+	for to in "${CLUSTER_PORTS[@]}"; do
+		[ "$to" = "$from" ] || break
+	done
+	slot=$(rcli_at "$from" CLUSTER KEYSLOT push:normal)
+	run_conf
+	start run push-run -c run.conf
+	wait_until 30 has_lines 50 results
+	move_slot "$slot" "$from" "$to"
+	[ "$(node_of push:normal)" = "$to" ]
+	push_to part.ab push:normal
+	wait_until 60 is_settled || { cat run.err && return 1; }
+	wait_until 10 all_received 900 || { cat run.err && return 1; }
+	stop run 40
+}
+
+# As redis.io "CLUSTER SETSLOT" tells: importing, migrating, keys, then the new owner.
+move_slot() { # SLOT FROM TO
+	local keys from_id to_id
+	from_id=$(rcli_at "$2" CLUSTER MYID)
+	to_id=$(rcli_at "$3" CLUSTER MYID)
+	rcli_at "$3" CLUSTER SETSLOT "$1" IMPORTING "$from_id"
+	rcli_at "$2" CLUSTER SETSLOT "$1" MIGRATING "$to_id"
+	while keys=$(rcli_at "$2" CLUSTER GETKEYSINSLOT "$1" 100) && [ -n "$keys" ]; do
+		# shellcheck disable=SC2086 # names of keys, without blanks
+		rcli_at "$2" MIGRATE 127.0.0.1 "$3" "" 0 5000 KEYS $keys
+	done
+	rcli_at "$3" CLUSTER SETSLOT "$1" NODE "$to_id"
+	rcli_at "$2" CLUSTER SETSLOT "$1" NODE "$to_id"
+}
+
+@test "the device registry refuses a cluster in plain words" {
+	stage '' push-device --store "$REDIS_URL" list
+	[ "$status" -eq 100 ]
+	logged "the device registry cannot be kept in a cluster"
+}
