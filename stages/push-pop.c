@@ -74,7 +74,8 @@ static int app_open(void *self, struct run *run, struct err *err)
 	struct app *a = self;
 	struct lanes_settings settings = { a->queues.items, a->queues.count,
 		a->window, a->batch,
-		{ a->url, a->worker, a->lease_ms, a->attempts } };
+		{ a->url, a->worker, a->lease_ms, a->attempts,
+			run_is_outlived(run) } };
 
 	a->run = run;
 	if (a->queues.count == 0) {

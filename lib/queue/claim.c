@@ -56,7 +56,7 @@ struct claim {
 
 /* --- opening --------------------------------------------------------------- */
 
-static int take_back(struct claim *c, struct err *err)
+static int take_back(struct claim *c, bool leaves, struct err *err)
 {
 	struct script script;
 	const struct redis_reply *reply;
@@ -65,15 +65,21 @@ static int take_back(struct claim *c, struct err *err)
 
 	limit[num_format_u64(limit, (uint64_t)c->attempts)] = '\0';
 	script_init(&script, SCRIPT_RECOVER);
-	redis_append_script(c->redis, &script.call, 3, 7,
+	redis_append_script(c->redis, &script.call, 4, 9,
 		(struct span[]){ span_of(c->keys[KEY_INFLIGHT]),
 			span_of(c->keys[KEY_REDELIVER]),
-			span_of(c->keys[KEY_DEAD]), span_of(c->prefix),
-			span_of(c->worker), span_of(limit),
-			span_of(c->uid_prefix) });
+			span_of(c->keys[KEY_DEAD]), span_of(c->keys[KEY_SEQ]),
+			span_of(c->prefix), span_of(c->worker), span_of(limit),
+			span_of(c->uid_prefix),
+			span_of(leaves ? "leave" : "take") });
 	failed = redis_reply(c->redis, &reply, err);
 	if (failed == 0) {
-		c->recovered = redis_int(reply);
+		struct span last = redis_text(redis_at(reply, 1));
+
+		c->recovered = redis_int(redis_at(reply, 0));
+		if (last.len == CLAIM_NAME_BYTES) {
+			memcpy(c->last_claim, last.ptr, CLAIM_NAME_BYTES);
+		}
 	}
 	script_release(&script);
 	return failed;
@@ -134,7 +140,7 @@ int claim_open(struct claim **out, const char *queue,
 	c = claim_new(queue, settings);
 	if (redis_open(&c->redis, settings->url, err) != 0 ||
 		hold_take(&c->hold, c->redis, queue, c->worker, err) != 0 ||
-		take_back(c, err) != 0) {
+		take_back(c, settings->leaves_own, err) != 0) {
 		claim_close(c);
 		return -1;
 	}

@@ -18,6 +18,9 @@ struct claim_settings {
 	const char *worker;
 	int64_t lease_ms;
 	int64_t attempts; /* then a task goes to the dead letters */
+	/* What the name has in flight when it is taken stays so until it is
+	 * settled or its lease ends: others may still have it. */
+	bool leaves_own;
 };
 
 struct claim_want {
@@ -47,8 +50,8 @@ struct claim_batch {
 
 /*
  * Connects, takes the worker's name (hold.h; it may wait for ten seconds) and
- * takes back what that name still had in flight.  `queue' and the settings are
- * copied.
+ * takes back what that name still had in flight, unless it leaves it.  `queue'
+ * and the settings are copied.
  */
 int claim_open(struct claim **out, const char *queue,
 	const struct claim_settings *settings, struct err *err) MUST_CHECK;

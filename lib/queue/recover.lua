@@ -1,9 +1,10 @@
--- A worker that has just started takes back what its name still has in flight.
+-- A worker that has just started takes back what its name still has in flight, or
+-- leaves it to those who have it (`leave').
 --
--- KEYS inflight:<worker>, redeliver, dead
--- ARGV prefix, worker, attempts, uid prefix
--- Returns how many there were.
-local list = in_flight(KEYS[1])
+-- KEYS inflight:<worker>, redeliver, dead, seq
+-- ARGV prefix, worker, attempts, uid prefix, take or leave
+-- Returns {how many were taken back, the newest claim there was}.
+local list = ARGV[5] == 'take' and in_flight(KEYS[1]) or {}
 for _, item in ipairs(list) do
 	take_back({
 		prefix = ARGV[1], redeliver = KEYS[2], dead = KEYS[3],
@@ -11,4 +12,4 @@ for _, item in ipairs(list) do
 		uid_prefix = ARGV[4],
 	}, ARGV[2], item.field, item.entry, 'worker-restarted')
 end
-return #list
+return { #list, base36(tonumber(call('GET', KEYS[4]) or 0)) }

@@ -170,6 +170,11 @@ struct buf *output_buf(struct output *o)
 	return &o->buf;
 }
 
+bool output_is_socket(const struct output *o)
+{
+	return o->path != NULL;
+}
+
 void output_added(struct output *o, size_t lines)
 {
 	bool is_closed = o->fd < 0 && o->path == NULL;

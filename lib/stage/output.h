@@ -30,6 +30,9 @@ void output_added(struct output *o, size_t lines);
 /* Writes what can be written now.  -1: the reader is gone for good. */
 int output_flush(struct output *o, struct err *err) MUST_CHECK;
 
+/* Does it connect to a socket by path? */
+bool output_is_socket(const struct output *o);
+
 /* Bytes that wait for the reader. */
 size_t output_pending(const struct output *o);
 

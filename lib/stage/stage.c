@@ -126,6 +126,11 @@ const struct conf *run_conf(const struct run *run)
 	return run->conf;
 }
 
+bool run_is_outlived(const struct run *run)
+{
+	return output_is_socket(run->output);
+}
+
 struct record_pool *run_pool(struct run *run)
 {
 	return run->pool;

@@ -111,6 +111,9 @@ const char *run_node(const struct run *run);
 const char *run_counters(const struct run *run);
 bool run_is_replay(const struct run *run);
 bool run_is_draining(const struct run *run);
+/* Do the programs behind this one outlive it?  They do behind a socket; behind
+ * a pipe they end with it. */
+bool run_is_outlived(const struct run *run);
 /* How long a drain may take: --drain. */
 int64_t run_drain_ms(const struct run *run);
 

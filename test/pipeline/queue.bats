@@ -122,6 +122,33 @@ reasons() {
 	has_in results 'map(.trace.outcome) == ["failed", "accepted", "suppressed"]'
 }
 
+@test "push-pop started anew before a chain of sockets, and no task twice" {
+	local program part pushed=0
+	export BATS_TEST_TIMEOUT=$((120 * PUSH_TEST_SLOW))
+	mock_control '{"apns": {"delay_ms": 300}, "fcm": {"delay_ms": 300}}'
+	start ack push-ack --in unix:"$PWD/ack.sock"
+	start fcm push-fcm --in unix:"$PWD/fcm.sock" --out unix:"$PWD/ack.sock"
+	start apns push-apns --in unix:"$PWD/apns.sock" --out unix:"$PWD/fcm.sock"
+	start dedupe push-dedupe --in unix:"$PWD/dedupe.sock" --out unix:"$PWD/apns.sock"
+	start pop push-pop --lease 5s --out unix:"$PWD/dedupe.sock"
+	chain_tasks 600 >tasks
+	split -l 100 tasks part.
+	for part in part.*; do
+		chain_push "$part" push:normal
+		pushed=$((pushed + 100))
+		wait_for $((pushed - 60)) "$MOCK_RECEIVED"
+		stop pop
+		start pop push-pop --lease 5s --out unix:"$PWD/dedupe.sock"
+	done
+	settles 40
+	for program in pop dedupe apns fcm ack; do
+		stop $program
+		[ "$status" -eq 0 ]
+	done
+	[ "$(received | wc -l)" = 600 ]
+	[ "$(received | sort -u | wc -l)" = 600 ]
+}
+
 # --- once again ------------------------------------------------------------------------
 
 @test "after a crash only the devices that are missing are sent" {

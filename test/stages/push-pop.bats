@@ -171,6 +171,22 @@ in_flight() { # QUEUE WORKER
 	grep -q "took back 5 tasks" b.err
 }
 
+@test "before a socket it leaves what others still have, until the lease ends" {
+	many 5 q
+	start -o got sink push-risk --in unix:"$PWD/sink"
+	start a "${pop[@]}" --queue q --lease 2s --out unix:"$PWD/sink"
+	wait_for 5 got
+	kill_hard a
+	push q '{"id":"new"}'
+	start b "${pop[@]}" --queue q --lease 2s --out unix:"$PWD/sink"
+	wait_for 6 got 5
+	has_in got '.[5].id == "new"'
+	wait_for 11 got 10
+	stop b
+	has_in got '.[6:] | map(.id) == ["1","2","3","4","5"] and all(.trace.pop[2].attempt == 2)'
+	run ! grep -q "took back" b.err
+}
+
 @test "a task that is never settled ends as a dead letter with its history" {
 	push q '{"id":"poison"}'
 	for _ in 1 2 3; do
