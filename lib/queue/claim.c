@@ -77,8 +77,8 @@ static int take_back(struct claim *c, bool leaves, struct err *err)
 		struct span last = redis_text(redis_at(reply, 1));
 
 		c->recovered = redis_int(redis_at(reply, 0));
-		if (last.len == CLAIM_NAME_BYTES) {
-			memcpy(c->last_claim, last.ptr, CLAIM_NAME_BYTES);
+		if (last.len == ENTRY_CLAIM_BYTES) {
+			memcpy(c->last_claim, last.ptr, ENTRY_CLAIM_BYTES);
 		}
 	}
 	script_release(&script);
