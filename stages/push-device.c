@@ -1,7 +1,8 @@
 /*
  * push-device - look after the device registry
  *
- * Adds, removes, lists, imports and exports the devices that push-lookup finds.
+ * Adds, removes, lists, imports and exports the devices that push-lookup finds,
+ * and the segments of users that it spreads out.
  * A command, not a filter: it does one thing and ends.  See push-device(1).
  */
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include "stage/opt.h"
 #include "store/devices.h"
 #include "store/import.h"
+#include "store/segments.h"
 #include "store/store.h"
 
 struct app {
@@ -24,6 +26,7 @@ struct app {
 	const char *store_url;
 	const char *app_name;
 	const char *user;
+	const char *segment;
 	const char *platform;
 	const char *token;
 	const char *environment;
@@ -33,7 +36,12 @@ struct app {
 	const char *file;           /* the command's operand, or NULL */
 
 	struct devices *devices;
+	struct segments *segments;
+	uint64_t shown;
+	int64_t progress_mono_ms;
 };
+
+enum { PROGRESS_MS = 2000 };
 
 static struct app app = { .registered_unix_ms = -1 };
 
@@ -43,6 +51,7 @@ static const struct opt opts[] = {
 	OPT_TEXT("store", "URL", &app.store_url, NULL, "where devices are registered"),
 	OPT_TEXT("app", "NAME", &app.app_name, NULL, "app that has the token"),
 	OPT_TEXT("user", "NAME", &app.user, NULL, "user who has the device"),
+	OPT_TEXT("segment", "NAME", &app.segment, NULL, "segment of users, instead of devices"),
 	OPT_TEXT("platform", "NAME", &app.platform, NULL, "ios or android"),
 	OPT_TEXT("token", "TOKEN", &app.token, NULL, "device token or registration token"),
 	OPT_TEXT("environment", "NAME", &app.environment, NULL, "production or sandbox"),
@@ -83,8 +92,31 @@ static struct device described(const struct app *a)
 
 /* --- commands: 0, or -1 with why --- */
 
+/* The membership that the options describe. */
+static struct membership named(const struct app *a)
+{
+	return (struct membership){ span_of(a->app_name), span_of(a->segment),
+		span_of(a->user) };
+}
+
+static int join(struct app *a, struct err *err)
+{
+	struct membership m = named(a);
+	uint64_t added = 0;
+
+	if (membership_check(&m, err) != 0 ||
+		segments_put(a->segments, &m, 1, &added, err) != 0) {
+		return -1;
+	}
+	(void)puts(added > 0 ? "added" : "was there");
+	return 0;
+}
+
 static int app_add(struct app *a, struct err *err)
 {
+	if (a->segment != NULL) {
+		return join(a, err);
+	}
 	struct device d = described(a);
 	struct devices_counts counts = { 0 };
 
@@ -99,8 +131,23 @@ static int app_add(struct app *a, struct err *err)
 	return 0;
 }
 
+static int leave(struct app *a, struct err *err)
+{
+	struct membership m = named(a);
+	uint64_t removed = 0;
+
+	if (segments_remove(a->segments, &m, &removed, err) != 0) {
+		return -1;
+	}
+	(void)printf("removed %" PRIu64 "\n", removed);
+	return 0;
+}
+
 static int app_remove(struct app *a, struct err *err)
 {
+	if (a->segment != NULL) {
+		return leave(a, err);
+	}
 	struct device d = described(a);
 	size_t removed = 0;
 
@@ -113,9 +160,48 @@ static int app_remove(struct app *a, struct err *err)
 
 static bool print_line(void *self, struct span json)
 {
-	(void)self;
+	struct app *a = self;
+	int64_t now_mono_ms = clock_mono_ms();
+
+	a->shown++;
+	if (now_mono_ms - a->progress_mono_ms >= PROGRESS_MS) {
+		a->progress_mono_ms = now_mono_ms;
+		log_info("%" PRIu64 " lines so far", a->shown);
+	}
 	return fwrite(json.ptr, 1, json.len, stdout) == json.len &&
 	       putchar('\n') == '\n';
+}
+
+static int list_segment(struct app *a, struct err *err)
+{
+	enum { PAGE = 1000 };
+	struct membership m = named(a);
+	struct membership after = m;
+	struct buf last;
+	struct buf line;
+	size_t count = PAGE;
+	int result = 0;
+
+	buf_init(&last, DEVICE_USER_MAX_BYTES);
+	buf_init(&line, SIZE_MAX);
+	while (result == 0 && count == PAGE) {
+		result = segments_page(a->segments, &after, PAGE, &count, err);
+		for (size_t i = 0; result == 0 && i < count; i++) {
+			m.user = segments_user(a->segments, i);
+			buf_reset(&line);
+			membership_write(&m, &line);
+			(void)print_line(
+				a, (struct span){ line.data, line.len });
+		}
+		if (result == 0 && count > 0) {
+			buf_reset(&last);
+			buf_put(&last, m.user.ptr, m.user.len);
+			after.user = (struct span){ last.data, last.len };
+		}
+	}
+	buf_release(&last);
+	buf_release(&line);
+	return result;
 }
 
 static int app_list(struct app *a, struct err *err)
@@ -123,12 +209,18 @@ static int app_list(struct app *a, struct err *err)
 	struct devices_query q = { .app = span_of(a->app_name),
 		.user = span_of(a->user) };
 
-	return devices_each_of(a->devices, &q, print_line, NULL, err);
+	return a->segment != NULL
+		       ? list_segment(a, err)
+		       : devices_each_of(a->devices, &q, print_line, a, err);
 }
 
 static int app_export(struct app *a, struct err *err)
 {
-	return devices_each(a->devices, print_line, NULL, err);
+	return devices_each(a->devices, print_line, a, err) != 0 ||
+			       segments_each(a->segments, print_line, a, err) !=
+				       0
+		       ? -1
+		       : 0;
 }
 
 static void say_refused(uint64_t line, const char *why)
@@ -150,13 +242,14 @@ static int app_import(struct app *a, struct err *err)
 		return err_usage(
 			err, 0, "import wants a file, or - for standard input");
 	}
-	if (import_run(&i, a->devices, a->file, err) != 0) {
+	if (import_run(&i, a->devices, a->segments, a->file, err) != 0) {
 		return -1;
 	}
 	(void)printf("added %" PRIu64 ", updated %" PRIu64 ", moved %" PRIu64
-		     ", left as newer %" PRIu64 ", refused %" PRIu64 "\n",
+		     ", left as newer %" PRIu64 ", into segments %" PRIu64
+		     ", refused %" PRIu64 "\n",
 		i.counts.added, i.counts.updated, i.counts.moved,
-		i.counts.too_old, i.refused);
+		i.counts.too_old, i.joined, i.refused);
 	return i.refused == 0
 		       ? 0
 		       : err_usage(err, 0,
@@ -207,11 +300,16 @@ static int app_main(struct app *a, char **argv, struct err *err)
 	}
 	url = a->store_url != NULL ? mem_text(a->store_url)
 				   : store_url_take(conf, "lookup.store");
+	a->progress_mono_ms = clock_mono_ms();
 	result = devices_open(&a->devices, url, err);
 	if (result == 0) {
-		result = app_run(a, command, err);
-		devices_close(a->devices);
+		result = segments_open(&a->segments, url, err);
 	}
+	if (result == 0) {
+		result = app_run(a, command, err);
+	}
+	segments_close(a->segments);
+	devices_close(a->devices);
 	mem_free(url);
 	conf_free(conf);
 	return result;

@@ -10,10 +10,15 @@ enum fanout_source fanout_source(const struct record *r)
 	const struct json *devices = json_get(r->root, "devices");
 	const struct json *users = json_get(r->root, "users");
 	size_t count = json_count(devices != NULL ? devices : users);
+	bool is_rest = r->is_resumed && r->segment.ptr != NULL;
 
-	if (r->is_resumed || r->device != NULL || r->topic.ptr != NULL ||
-		r->condition.ptr != NULL || r->channel.ptr != NULL) {
+	if ((r->is_resumed && !is_rest) || r->device != NULL ||
+		r->topic.ptr != NULL || r->condition.ptr != NULL ||
+		r->channel.ptr != NULL) {
 		return FANOUT_NONE;
+	}
+	if (devices == NULL && users == NULL && r->segment.ptr != NULL) {
+		return r->segment.len > 0 ? FANOUT_SEGMENT : FANOUT_BAD;
 	}
 	if (devices == NULL && users == NULL) {
 		return r->user.len > 0 ? FANOUT_USER : FANOUT_BAD;
@@ -40,11 +45,12 @@ void fanout_release(struct fanout *f)
 
 void fanout_begin(struct fanout *f, const struct record *r)
 {
-	static const char *const without[] = { "devices", "users", "part",
-		NULL };
-	static const char *const without_user[] = { "users", "user", "part",
-		NULL };
-	bool is_users = fanout_source(r) == FANOUT_USERS;
+	static const char *const without[] = { "devices", "users", "segment",
+		"part", NULL };
+	static const char *const without_user[] = { "users", "segment",
+		"segment_after", "user", "part", NULL };
+	enum fanout_source source = fanout_source(r);
+	bool is_users = source == FANOUT_USERS || source == FANOUT_SEGMENT;
 
 	f->devices_count = 0;
 	buf_reset(&f->task);
@@ -80,6 +86,20 @@ static bool is_repeated(struct fanout *f, const struct record *child)
 	return false;
 }
 
+/* And closes the object. */
+static void put_part(struct buf *b, const struct fanout_part *part)
+{
+	if (part->of > 0) {
+		json_put_name(b, "part");
+		buf_text(b, "{\"n\":");
+		buf_u64(b, part->n);
+		buf_text(b, ",\"of\":");
+		buf_u64(b, part->of);
+		buf_putc(b, '}');
+	}
+	buf_putc(b, '}');
+}
+
 static struct record *compose(struct fanout *f, struct record_pool *pool,
 	const struct record *r, const struct fanout_part *part)
 {
@@ -95,12 +115,7 @@ static struct record *compose(struct fanout *f, struct record_pool *pool,
 		json_put_name(b, "device");
 		buf_put(b, part->device.ptr, part->device.len);
 	}
-	json_put_name(b, "part");
-	buf_text(b, "{\"n\":");
-	buf_u64(b, part->n);
-	buf_text(b, ",\"of\":");
-	buf_u64(b, part->of);
-	buf_text(b, "}}");
+	put_part(b, part);
 	return record_child(pool, r, (struct span){ b->data, b->len });
 }
 
@@ -130,4 +145,33 @@ struct record *fanout_child(struct fanout *f, struct record_pool *pool,
 		record_decide(child, reason);
 	}
 	return child;
+}
+
+struct span fanout_after(const struct record *r)
+{
+	return json_text(json_get(r->root, "segment_after"));
+}
+
+struct record *fanout_rest(struct fanout *f, struct record_pool *pool,
+	const struct record *r, const struct fanout_part *part,
+	struct span after)
+{
+	static const char *const without[] = { "segment_after", "part", NULL };
+	struct buf *b = &f->json;
+	struct record *rest;
+
+	buf_reset(b);
+	record_task(r, without, b);
+	buf_cut(b, b->len - 1); /* open at its end */
+	json_put_name(b, "segment_after");
+	json_put_span(b, after);
+	put_part(b, part);
+	rest = record_child(pool, r, (struct span){ b->data, b->len });
+	if (rest == NULL) {
+		BUG("a task without its place is no object");
+	}
+	if (rest->outcome == OUTCOME_UNDECIDED) {
+		record_retry(rest, REASON_SEGMENT_REST, 0);
+	}
+	return rest;
 }

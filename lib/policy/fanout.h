@@ -20,6 +20,7 @@ enum fanout_source {
 	FANOUT_NONE, /* it has its target: a device, topic, condition, channel */
 	FANOUT_DEVICES, /* the array `devices' */
 	FANOUT_USERS,   /* whoever is named in the array `users' */
+	FANOUT_SEGMENT, /* whoever is in the segment, a page at a time */
 	FANOUT_USER,    /* the one `user' */
 	FANOUT_BAD,     /* there is none, or there are too many */
 };
@@ -41,12 +42,24 @@ void fanout_begin(struct fanout *f, const struct record *r);
 
 /* One part of the task. */
 struct fanout_part {
-	size_t n; /* 0-based */
-	size_t of;
+	size_t n;           /* 0-based */
+	size_t of;          /* 0: nobody knows, and parts are not numbered */
 	struct span user;   /* absent: as in the task */
 	struct span device; /* JSON; absent: there is none, for this reason: */
 	enum reason without;
 };
+
+/* How many users of a segment are spread out at once. */
+enum { FANOUT_PAGE = 500 };
+
+/* The last user of the page before; absent: it is the first one. */
+struct span fanout_after(const struct record *r);
+
+/* The part that stands for the rest of a segment behind user `after': decided so
+ * that push-ack puts it back into the queue. */
+struct record *fanout_rest(struct fanout *f, struct record_pool *pool,
+	const struct record *r, const struct fanout_part *part,
+	struct span after);
 
 /*
  * The record of a part, to be emitted or freed.  It comes decided when it has no

@@ -126,7 +126,8 @@ bool ending_item(
 	item->part_of = r->part_of;
 	item->reason = row->name;
 	item->after_ms = r->after_ms;
-	item->action = (row->ack & ACK_WAIT) != 0          ? SETTLE_WAIT
+	item->action = (row->ack & ACK_ANEW) != 0          ? SETTLE_ANEW
+		       : (row->ack & ACK_WAIT) != 0        ? SETTLE_WAIT
 		       : (row->ack & ACK_DELAY) != 0       ? SETTLE_RETRY
 		       : (row->ack & ACK_DEAD_LETTER) != 0 ? SETTLE_DEAD
 							   : SETTLE_DONE;

@@ -231,6 +231,7 @@ void settle_add(struct settle *s, const struct settle_item *item)
 		[SETTLE_DONE] = { "d", "df" },
 		[SETTLE_LATER] = { "n", "nf" },
 		[SETTLE_WAIT] = { "w", "wf" },
+		[SETTLE_ANEW] = { "a", "af" },
 		[SETTLE_RETRY] = { "r", "rf" },
 		[SETTLE_DEAD] = { "x", "xf" },
 	};
@@ -263,8 +264,7 @@ void settle_add(struct settle *s, const struct settle_item *item)
 	if (item->action == SETTLE_LATER) {
 		put_int(s, to, item->unix_ms);
 	}
-	if (item->action == SETTLE_WAIT || item->action == SETTLE_RETRY ||
-		item->action == SETTLE_DEAD) {
+	if (item->action != SETTLE_DONE && item->action != SETTLE_LATER) {
 		put(s, to, span_of(item->reason));
 		if (item->action != SETTLE_DEAD) {
 			put_int(s, to, item->after_ms);

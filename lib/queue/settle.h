@@ -22,6 +22,7 @@ enum settle_action {
 	SETTLE_DONE,
 	SETTLE_LATER, /* as it was, at `unix_ms'; no attempt is counted */
 	SETTLE_WAIT,  /* again in `after_ms'; no attempt is counted */
+	SETTLE_ANEW,  /* the same, beginning with its first attempt */
 	SETTLE_RETRY, /* the next attempt in `after_ms'; over the limit: dead */
 	SETTLE_DEAD,  /* to the dead letters */
 };
@@ -41,8 +42,8 @@ struct settle_item {
 	int64_t part_of; /* 0: not a part */
 	enum settle_action action;
 	int64_t unix_ms;    /* SETTLE_LATER */
-	int64_t after_ms;   /* SETTLE_WAIT, SETTLE_RETRY */
-	const char *reason; /* SETTLE_WAIT, SETTLE_RETRY, SETTLE_DEAD */
+	int64_t after_ms;   /* all but SETTLE_DONE, LATER and DEAD */
+	const char *reason; /* all but SETTLE_DONE and LATER */
 	bool is_device;     /* `bytes' is a device record */
 	struct span bytes;  /* what is kept; absent: what was claimed */
 	struct settle_pair feedback[SETTLE_FEEDBACK_MAX];

@@ -9,6 +9,7 @@
 --      later: n due ms                      the task as it was, same attempt
 --      retry: r reason, after ms, origin, bytes
 --      wait:  w reason, after ms, origin, bytes   the same attempt
+--      anew:  a reason, after ms, origin, bytes   the first attempt
 --      dead:  x reason, origin, bytes       no bytes: those of the entry
 --      An action followed by f has a count and that many names and values for
 --      the feedback stream behind it.
@@ -54,7 +55,10 @@ local function carry_out(item, e)
 		e.bytes = item.bytes
 		e.origin = item.origin
 	end
-	if item.action == 'w' then
+	if item.action == 'a' then
+		e.attempt, e.history = 1, '-'
+	end
+	if item.action == 'w' or item.action == 'a' then
 		delay(whole(now_ms + item.after_ms), e)
 		return
 	end

@@ -40,6 +40,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"expires_ms had passed" },
 	[REASON_NO_DEVICE] = { "no-device", OUTCOME_SUPPRESSED, ACK_RELEASE,
 		"the user has no registered device" },
+	[REASON_EMPTY_SEGMENT] = { "empty-segment", OUTCOME_SUPPRESSED, ACK_RELEASE,
+		"nobody is in the segment" },
 	[REASON_LEASE_LOST] = { "lease-lost", OUTCOME_SUPPRESSED, ACK_LEAVE,
 		"the lease ran out before sending, so another worker has the task" },
 
@@ -95,6 +97,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"not_before_ms has not come yet" },
 	[REASON_QUIET_HOURS_DEFERRED] = { "quiet-hours-deferred", OUTCOME_RETRY, ACK_DELAY | ACK_WAIT,
 		"it is night where the user is: kept until the morning" },
+	[REASON_SEGMENT_REST] = { "segment-rest", OUTCOME_RETRY, ACK_DELAY | ACK_WAIT | ACK_ANEW,
+		"the rest of a segment, put back into the queue" },
 	[REASON_QUOTA_WAIT] = { "quota-wait", OUTCOME_RETRY, ACK_DELAY | ACK_WAIT,
 		"the app's quota has room for it later" },
 };

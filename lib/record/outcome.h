@@ -39,6 +39,7 @@ enum reason {
 	REASON_RISK_SURGE,
 	REASON_EXPIRED,
 	REASON_NO_DEVICE,
+	REASON_EMPTY_SEGMENT,
 	REASON_LEASE_LOST,
 	/* rejected: the task itself is bad */
 	REASON_MALFORMED,
@@ -68,6 +69,7 @@ enum reason {
 	REASON_AMBIGUOUS,
 	REASON_NOT_BEFORE,
 	REASON_QUIET_HOURS_DEFERRED,
+	REASON_SEGMENT_REST,
 	REASON_QUOTA_WAIT,
 	REASON_COUNT
 };
@@ -80,9 +82,11 @@ enum {
 	ACK_FEEDBACK = 8,    /* the business side is told about the token */
 	ACK_DELAY = 16,      /* comes back after `after_ms' */
 	ACK_LEAVE =
-		32,    /* not settled: the lease has run out, so the queue gives
+		32, /* not settled: the lease has run out, so the queue gives
 	                   the task out again */
-	ACK_WAIT = 64, /* with ACK_DELAY: nothing was tried, so it counts no
+	ACK_ANEW = 128, /* with ACK_WAIT: what went before was done, so it
+	                      has all its attempts before it */
+	ACK_WAIT = 64,  /* with ACK_DELAY: nothing was tried, so it counts no
 	                      attempt */
 };
 

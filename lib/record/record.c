@@ -137,6 +137,7 @@ static const struct member members[] = {
 	CHECKED("users", MEMBER_ARRAY),
 	AT("device", MEMBER_OBJECT, device),
 	AT("channel", MEMBER_TEXT, channel),
+	AT("segment", MEMBER_TEXT, segment),
 	CHECKED("devices", MEMBER_ARRAY),
 	AT("message", MEMBER_OBJECT, message),
 	AT("campaign", MEMBER_TEXT, campaign),
@@ -148,6 +149,7 @@ static const struct member members[] = {
 	AT("dedupe_key", MEMBER_TEXT, dedupe_key),
 	AT("expires_ms", MEMBER_TIME, expires_unix_ms),
 	AT("not_before_ms", MEMBER_TIME, not_before_unix_ms),
+	CHECKED("segment_after", MEMBER_TEXT),
 };
 enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
 
@@ -311,7 +313,7 @@ static struct span take_members(
 		}
 	}
 	if (r->topic.ptr != NULL || r->condition.ptr != NULL ||
-		r->channel.ptr != NULL) {
+		r->channel.ptr != NULL || r->segment.ptr != NULL) {
 		r->kind = KIND_BATCH;
 	}
 	v = json_get(r->root, "kind");

@@ -370,17 +370,23 @@ static bool has_undecided(const struct run *run)
 static bool step_lines(struct run *run)
 {
 	struct err err = { 0 };
+	int result = 0;
 
 	if (run->batch.count == 0 && !fill_batch(run)) {
 		return false;
 	}
-	if (has_undecided(run) &&
-		run->stage->handle(run->stage->self, &run->batch, &err) != 0) {
+	if (has_undecided(run)) {
+		result =
+			run->stage->handle(run->stage->self, &run->batch, &err);
+	}
+	if (result < 0) {
 		pause_for(run, &err);
 		return false;
 	}
 	recovered(run);
-	emit_batch(run);
+	if (result == 0) {
+		emit_batch(run);
+	}
 	return true;
 }
 

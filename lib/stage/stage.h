@@ -80,6 +80,8 @@ struct stage {
 	 * Decides the batch's records, or holds them (run_hold) and emits them later
 	 * (run_emit).  -1 is a temporary failure: the same batch comes again
 	 * after a pause; records decided before the failure stay decided.
+	 * 1: emitted much and has more: the same batch comes again as soon as
+	 * the reader has taken that.
 	 */
 	int (*handle)(void *self, struct batch *batch, struct err *err);
 

@@ -247,8 +247,7 @@ int devices_remove(struct devices *d, const struct device *which,
 int devices_find(struct devices *d, struct devices_query *queries, size_t count,
 	struct err *err)
 {
-	buf_reset(&d->sink.bytes);
-	d->sink.count = 0;
+	devices_sink_reset(&d->sink);
 	return count == 0 ? 0
 			  : d->backend->find(
 				    d->self, queries, count, &d->sink, err);
@@ -277,26 +276,37 @@ void devices_queries_release(struct devices_queries *list)
 	*list = (struct devices_queries){ 0 };
 }
 
-void devices_sink_add(struct devices_sink *sink, struct span json)
+void devices_sink_reset(struct devices_sink *sink)
+{
+	buf_reset(&sink->bytes);
+	sink->count = 0;
+}
+
+void devices_sink_add(struct devices_sink *sink, struct span text)
 {
 	if (sink->count == sink->cap) {
 		sink->cap = sink->cap == 0 ? 256 : sink->cap * 2;
 		sink->ends =
 			mem_resize(sink->ends, sink->cap, sizeof(*sink->ends));
 	}
-	buf_put(&sink->bytes, json.ptr, json.len);
+	buf_put(&sink->bytes, text.ptr, text.len);
 	sink->ends[sink->count++] = sink->bytes.len;
+}
+
+struct span devices_sink_at(const struct devices_sink *sink, size_t place)
+{
+	size_t begin = place == 0 ? 0 : sink->ends[place - 1];
+
+	if (place >= sink->count) {
+		BUG("found %zu, not %zu", sink->count, place + 1);
+	}
+	return (struct span){ sink->bytes.data + begin,
+		sink->ends[place] - begin };
 }
 
 struct span devices_found(const struct devices *d, size_t place)
 {
-	size_t begin = place == 0 ? 0 : d->sink.ends[place - 1];
-
-	if (place >= d->sink.count) {
-		BUG("found %zu devices, not %zu", d->sink.count, place + 1);
-	}
-	return (struct span){ d->sink.bytes.data + begin,
-		d->sink.ends[place] - begin };
+	return devices_sink_at(&d->sink, place);
 }
 
 int devices_each(struct devices *d, devices_cb *cb, void *self, struct err *err)

@@ -15,7 +15,10 @@ struct devices_sink {
 	size_t count;
 	size_t cap;
 };
-void devices_sink_add(struct devices_sink *sink, struct span json);
+void devices_sink_reset(struct devices_sink *sink);
+void devices_sink_add(struct devices_sink *sink, struct span text);
+/* Borrowed until the next change. */
+struct span devices_sink_at(const struct devices_sink *sink, size_t place);
 
 struct devices_backend {
 	/* As the functions of devices.h. */

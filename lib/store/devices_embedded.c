@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "store/devices_backend.h"
 #include "store/lmdb.h"
+#include "store/pair.h"
 
 enum {
 	KEY_BYTES = 2 * DIGEST_BYTES,
@@ -67,45 +68,6 @@ static struct span span_of_key(const struct key *key)
 	return (struct span){ key->bytes, KEY_BYTES };
 }
 
-static void put_number(struct buf *b, uint64_t n, int bytes)
-{
-	while (bytes-- > 0) {
-		buf_putc(b, (char)(n >> (8 * bytes) & 0xff));
-	}
-}
-
-static uint64_t number_at(const char *ptr, int bytes)
-{
-	uint64_t n = 0;
-
-	while (bytes-- > 0) {
-		n = n << 8 | (unsigned char)*ptr++;
-	}
-	return n;
-}
-
-/* Takes a value apart; false for one that is not ours. */
-static bool value_parse(struct span value, struct span *app, struct span *user,
-	struct span *json)
-{
-	size_t app_len;
-	size_t user_len;
-
-	if (value.len < 4) {
-		return false;
-	}
-	app_len = (size_t)number_at(value.ptr, 2);
-	user_len = (size_t)number_at(value.ptr + 2, 2);
-	if (value.len - 4 < app_len + user_len) {
-		return false;
-	}
-	*app = (struct span){ value.ptr + 4, app_len };
-	*user = (struct span){ app->ptr + app_len, user_len };
-	*json = (struct span){ user->ptr + user_len,
-		value.len - 4 - app_len - user_len };
-	return true;
-}
-
 /* --- putting --- */
 
 static void put_one(
@@ -121,7 +83,8 @@ static void put_one(
 		bool is_moved =
 			memcmp(owner.ptr + 8, user.bytes, DIGEST_BYTES) != 0;
 
-		if ((int64_t)number_at(owner.ptr, 8) > d->registered_unix_ms) {
+		if ((int64_t)pair_number_at(owner.ptr, 8) >
+			d->registered_unix_ms) {
 			e->counts.too_old++;
 			return;
 		}
@@ -137,15 +100,12 @@ static void put_one(
 		e->counts.added++;
 	}
 	buf_reset(&e->value);
-	put_number(&e->value, d->app.len, 2);
-	put_number(&e->value, d->user.len, 2);
-	buf_put(&e->value, d->app.ptr, d->app.len);
-	buf_put(&e->value, d->user.ptr, d->user.len);
+	pair_write(&e->value, d->app, d->user);
 	device_write(d, &e->value);
 	lmdb_put(tx, LMDB_DEVICES, span_of_key(&key),
 		(struct span){ e->value.data, e->value.len });
 	buf_reset(&e->value);
-	put_number(&e->value, (uint64_t)d->registered_unix_ms, 8);
+	pair_put_number(&e->value, (uint64_t)d->registered_unix_ms, 8);
 	buf_put(&e->value, user.bytes, DIGEST_BYTES);
 	lmdb_put(tx, LMDB_OWNERS, span_of_digest(&token),
 		(struct span){ e->value.data, e->value.len });
@@ -270,7 +230,7 @@ static void find_one(
 	for (bool is = lmdb_first(
 		     tx, LMDB_DEVICES, span_of_digest(&user), &key, &value);
 		is && is_users(key, &user); is = lmdb_next(tx, &key, &value)) {
-		if (value_parse(value, &app, &name, &json)) {
+		if (pair_parse(value, &app, &name, &json)) {
 			devices_sink_add(e->sink, json);
 		}
 	}
@@ -281,8 +241,7 @@ static void find_work(void *self, struct lmdb_tx *tx)
 {
 	struct embedded *e = self;
 
-	buf_reset(&e->sink->bytes);
-	e->sink->count = 0;
+	devices_sink_reset(e->sink);
 	for (size_t i = 0; i < e->count && !lmdb_has_failed(tx); i++) {
 		find_one(e, tx, e->queries + i);
 	}
@@ -327,7 +286,7 @@ static void walk_work(void *self, struct lmdb_tx *tx)
 		struct span json;
 
 		if (key.len != KEY_BYTES ||
-			!value_parse(value, &app, &user, &json) ||
+			!pair_parse(value, &app, &user, &json) ||
 			(w->is_begun && memcmp(key.ptr, w->from.bytes,
 						KEY_BYTES) == 0)) {
 			continue;

@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "net/redis.h"
 #include "store/devices_backend.h"
+#include "store/registry_key.h"
 
 enum {
 	OWNER_KEY_BYTES = 7 + DIGEST_BYTES,
@@ -55,61 +56,7 @@ static struct span text_of(const struct buf *b)
 
 static struct span user_key(struct buf *b, struct span app, struct span user)
 {
-	static const char hex[] = "0123456789ABCDEF";
-
-	buf_reset(b);
-	buf_text(b, USER_PREFIX);
-	for (size_t i = 0; i < app.len; i++) {
-		unsigned char c = (unsigned char)app.ptr[i];
-
-		if (c == ':' || c == '%') {
-			buf_putc(b, '%');
-			buf_putc(b, hex[c >> 4]);
-			c = (unsigned char)hex[c & 15];
-		}
-		buf_putc(b, (char)c);
-	}
-	buf_putc(b, ':');
-	buf_put(b, user.ptr, user.len);
-	return text_of(b);
-}
-
-static int hex_value(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
-}
-
-/* Takes a key of user_key() apart; `app' gets the unescaped name.  False for a
- * key that is not one. */
-static bool user_key_parse(struct span key, struct buf *app, struct span *user)
-{
-	size_t prefix = strlen(USER_PREFIX);
-	const char *end = key.ptr + key.len;
-	const char *at = key.ptr + prefix;
-
-	buf_reset(app);
-	if (key.len < prefix) {
-		return false;
-	}
-	for (; at < end && *at != ':'; at++) {
-		if (*at != '%') {
-			buf_putc(app, *at);
-		} else if (end - at > 2 && hex_value(at[1]) >= 0 &&
-			   hex_value(at[2]) >= 0) {
-			buf_putc(app, (char)(hex_value(at[1]) * 16 +
-					      hex_value(at[2])));
-			at += 2;
-		} else {
-			return false;
-		}
-	}
-	if (at == end) {
-		return false;
-	}
-	*user = (struct span){ at + 1, (size_t)(end - at - 1) };
-	return true;
+	return registry_key(b, USER_PREFIX, app, user);
 }
 
 static struct span owner_key(char dst[OWNER_KEY_BYTES], const struct device *d)
@@ -479,7 +426,7 @@ static void show(
 {
 	struct span user;
 
-	if (!user_key_parse(key, &w->app, &user)) {
+	if (!registry_key_parse(key, USER_PREFIX, &w->app, &user)) {
 		return;
 	}
 	for (size_t i = 0; i < redis_count(list) && !w->is_stopped; i++) {

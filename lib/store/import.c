@@ -1,4 +1,4 @@
-/* Lines in, batches of registrations out. */
+/* Lines in, batches of devices and memberships out. */
 #include "store/import.h"
 
 #include <errno.h>
@@ -10,19 +10,25 @@
 
 enum { PROGRESS_MS = 2000, LINE_MAX_BYTES = 64 * 1024 };
 
-/* Registrations read and not yet put. */
+/* What was read and not yet put. */
 struct pending {
 	struct device list[DEVICES_BATCH_MAX];
-	struct json_doc *docs[DEVICES_BATCH_MAX]; /* what list borrows from */
 	size_t count;
+	struct membership members[DEVICES_BATCH_MAX];
+	size_t member_count;
+	struct json_doc *docs[DEVICES_BATCH_MAX]; /* what both borrow from */
+	size_t doc_count;
+	int64_t progress_mono_ms;
 	char line[LINE_MAX_BYTES];
 };
 
 static void pending_reset(struct pending *p)
 {
-	while (p->count > 0) {
-		json_free(p->docs[--p->count]);
+	while (p->doc_count > 0) {
+		json_free(p->docs[--p->doc_count]);
 	}
+	p->count = 0;
+	p->member_count = 0;
 }
 
 /*
@@ -48,6 +54,24 @@ static int read_line(struct pending *p, FILE *in, bool *is_whole)
 	return 1;
 }
 
+/* A line with a segment is a membership. */
+static int take(struct pending *p, const struct json *v, struct err *err)
+{
+	if (json_get(v, "segment") != NULL) {
+		if (membership_parse(p->members + p->member_count, v, err) !=
+			0) {
+			return -1;
+		}
+		p->member_count++;
+		return 0;
+	}
+	if (device_parse(p->list + p->count, v, clock_unix_ms(), err) != 0) {
+		return -1;
+	}
+	p->count++;
+	return 0;
+}
+
 static void take_line(struct import *i, struct pending *p, bool is_whole)
 {
 	struct err err = { 0 };
@@ -60,56 +84,60 @@ static void take_line(struct import *i, struct pending *p, bool is_whole)
 		(void)err_usage(
 			&err, 0, "longer than %d bytes", LINE_MAX_BYTES - 2);
 	}
-	if (doc == NULL || device_parse(p->list + p->count, json_root(doc),
-				   clock_unix_ms(), &err) != 0) {
+	if (doc == NULL || take(p, json_root(doc), &err) != 0) {
 		i->refused++;
 		i->on_refused(i->lines, err.text);
 		json_free(doc);
 		return;
 	}
-	p->docs[p->count++] = doc;
+	p->docs[p->doc_count++] = doc;
 }
 
-static int put(struct import *i, struct devices *d, struct pending *p,
-	int64_t *progress_mono_ms, struct err *err)
+static int put(struct import *i, struct devices *d, struct segments *s,
+	struct pending *p, struct err *err)
 {
 	int64_t now_mono_ms = clock_mono_ms();
 	int result = devices_put(d, p->list, p->count, &i->counts, err);
 
+	if (result == 0) {
+		result = segments_put(
+			s, p->members, p->member_count, &i->joined, err);
+	}
 	pending_reset(p);
-	if (now_mono_ms - *progress_mono_ms >= PROGRESS_MS) {
-		*progress_mono_ms = now_mono_ms;
+	if (now_mono_ms - p->progress_mono_ms >= PROGRESS_MS) {
+		p->progress_mono_ms = now_mono_ms;
 		i->on_progress(i->lines);
 	}
 	return result;
 }
 
-static int run(struct import *i, struct devices *d, FILE *in, struct err *err)
+static int run(struct import *i, struct devices *d, struct segments *s,
+	FILE *in, struct err *err)
 {
 	struct pending *p = mem_array(1, sizeof(*p));
-	int64_t progress_mono_ms = clock_mono_ms();
 	bool is_whole = true;
 	int result = 0;
 
+	p->progress_mono_ms = clock_mono_ms();
 	while (result == 0 && read_line(p, in, &is_whole) == 1) {
 		take_line(i, p, is_whole);
-		if (p->count == DEVICES_BATCH_MAX) {
-			result = put(i, d, p, &progress_mono_ms, err);
+		if (p->doc_count == DEVICES_BATCH_MAX) {
+			result = put(i, d, s, p, err);
 		}
 	}
 	if (result == 0 && ferror(in)) {
 		result = err_set(err, errno, "cannot read");
 	}
 	if (result == 0) {
-		result = put(i, d, p, &progress_mono_ms, err);
+		result = put(i, d, s, p, err);
 	}
 	pending_reset(p);
 	mem_free(p);
 	return result;
 }
 
-int import_run(
-	struct import *i, struct devices *d, const char *path, struct err *err)
+int import_run(struct import *i, struct devices *d, struct segments *s,
+	const char *path, struct err *err)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	FILE *in = is_stdin ? stdin : fopen(path, "r");
@@ -118,7 +146,7 @@ int import_run(
 	if (in == NULL) {
 		return err_usage(err, errno, "cannot open '%s'", path);
 	}
-	result = run(i, d, in, err);
+	result = run(i, d, s, in, err);
 	if (!is_stdin) {
 		(void)fclose(in); /* only read from */
 	}

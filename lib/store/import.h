@@ -1,6 +1,7 @@
 /*
- * Registrations from a file: NDJSON, one device a line, as push-device exports
- * them.  A line that is refused is told and skipped.
+ * The registry from a file: NDJSON, one device or one membership of a segment a
+ * line, as push-device exports them.  A line that is refused is told and
+ * skipped.
  */
 #ifndef PUSH_STORE_IMPORT_H
 #define PUSH_STORE_IMPORT_H
@@ -9,6 +10,7 @@
 
 #include "base/err.h"
 #include "store/devices.h"
+#include "store/segments.h"
 
 struct import {
 	/* Told by the caller.  Neither may be NULL. */
@@ -19,6 +21,7 @@ struct import {
 	uint64_t lines;
 	uint64_t refused;
 	struct devices_counts counts;
+	uint64_t joined; /* users who were not in their segment */
 };
 
 /*
@@ -26,7 +29,7 @@ struct import {
  * time of the import.  -1: reading or the registry failed; importing the same
  * file again is harmless.
  */
-int import_run(struct import *i, struct devices *d, const char *path,
-	struct err *err) MUST_CHECK;
+int import_run(struct import *i, struct devices *d, struct segments *s,
+	const char *path, struct err *err) MUST_CHECK;
 
 #endif

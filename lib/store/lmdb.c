@@ -113,6 +113,7 @@ static int tables_open(struct lmdb *l)
 		[LMDB_STATE] = "state",
 		[LMDB_DEVICES] = "devices",
 		[LMDB_OWNERS] = "owners",
+		[LMDB_SEGMENTS] = "segments",
 	};
 	MDB_txn *txn;
 	int status = mdb_txn_begin(l->env, NULL, 0, &txn);

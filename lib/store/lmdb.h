@@ -24,9 +24,10 @@ struct lmdb;
 struct lmdb_tx; /* a running transaction */
 
 enum lmdb_table {
-	LMDB_STATE,   /* dedupe and fatigue, by key digest */
-	LMDB_DEVICES, /* by user digest and token digest */
-	LMDB_OWNERS,  /* the user that a token belongs to */
+	LMDB_STATE,    /* dedupe and fatigue, by key digest */
+	LMDB_DEVICES,  /* by user digest and token digest */
+	LMDB_OWNERS,   /* the user that a token belongs to */
+	LMDB_SEGMENTS, /* by segment digest and user digest */
 	LMDB_TABLES
 };
 

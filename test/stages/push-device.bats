@@ -93,14 +93,65 @@ round_trip() {
 	jq -cn 'range(3500) | {app: "s", user: "u\(. / 2 | floor)", platform: "android", token: "t\(.)", registered_ms: (. + 1)}' >devices.ndjson
 	stage_file devices.ndjson push-device --store "$STORE" import -
 	[ "$status" -eq 0 ]
-	[ "$output" = "added 3500, updated 0, moved 0, left as newer 0, refused 0" ]
+	[ "$output" = "added 3500, updated 0, moved 0, left as newer 0, into segments 0, refused 0" ]
 	device import devices.ndjson
-	[ "$output" = "added 0, updated 3500, moved 0, left as newer 0, refused 0" ]
+	[ "$output" = "added 0, updated 3500, moved 0, left as newer 0, into segments 0, refused 0" ]
 	device export
 	has 'length == 3500 and (sort_by(.registered_ms) == $in)' --slurpfile in devices.ndjson
 }
 @test "what was exported can be imported, and again" {
 	each_registry round_trip
+}
+
+segments() {
+	device add --app s --segment vip --user ann
+	[ "$output" = added ]
+	device add --app s --segment vip --user ann
+	[ "$output" = "was there" ]
+	device add --app s --segment vip --user 'bob:%ü'
+	device add --app t --segment vip --user ann
+	device add --segment s:vip --user cid
+	device list --app s --segment vip
+	has 'sort_by(.user) == [{"app":"s","segment":"vip","user":"ann"},{"app":"s","segment":"vip","user":"bob:%ü"}]'
+	device list --segment s:vip
+	has '. == [{"segment":"s:vip","user":"cid"}]'
+	device remove --app s --segment vip --user ann
+	[ "$output" = "removed 1" ]
+	device remove --app s --segment vip --user ann
+	[ "$output" = "removed 0" ]
+	device list --app s --segment vip
+	has 'map(.user) == ["bob:%ü"]'
+	device export
+	has 'length == 3'
+	# Users of a segment need no device, and the other way round.
+	device list --app s --user ann
+	[ -z "$output" ]
+	device add --app s --segment vip
+	[ "$status" -eq 100 ]
+	logged "'user' is missing"
+}
+@test "segments: users in and out, apps apart" {
+	each_registry segments
+}
+
+large_segments() {
+	jq -cn 'range(2500) | {app: "s", segment: "vip", user: "u\(.)"}' >members.ndjson
+	device import members.ndjson
+	[ "$output" = "added 0, updated 0, moved 0, left as newer 0, into segments 2500, refused 0" ]
+	device import members.ndjson
+	[ "$output" = "added 0, updated 0, moved 0, left as newer 0, into segments 0, refused 0" ]
+	device list --app s --segment vip
+	has 'length == 2500 and (sort_by(.user) == ($in | sort_by(.user)))' --slurpfile in members.ndjson
+	device add --app s --user ann --platform ios --token 00aa00aa
+	device export
+	has 'length == 2501 and ([.[] | select(.segment)] | length) == 2500'
+	device remove --app s --segment vip
+	[ "$output" = "removed 2500" ]
+	device export
+	has 'length == 1'
+}
+@test "segments of more than a page are imported, listed, exported and emptied" {
+	each_registry large_segments
 }
 
 bad_lines() {
@@ -109,7 +160,7 @@ nonsense
 {"user":"u","platform":"ios","token":"xyz"}
 {"user":"v","platform":"ios","token":"00bb00bb"}' push-device --store "$STORE" import -
 	[ "$status" -eq 100 ]
-	[ "$output" = "added 2, updated 0, moved 0, left as newer 0, refused 2" ]
+	[ "$output" = "added 2, updated 0, moved 0, left as newer 0, into segments 0, refused 2" ]
 	logged 'line 2 refused'
 	logged "line 3 refused: 'token' is not hexadecimal"
 	logged '2 of 4 lines refused'

@@ -25,7 +25,7 @@ END
 }
 
 @test "the example of the page: two devices in, two records out" {
-	awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on' "$ROOT/man/push-lookup.1" |
+	awk '/^\.Bd/ { n++; on = n == 1; next } /^\.Ed/ { on = 0 } on' "$ROOT/man/push-lookup.1" |
 		sed 's/\\e/\\/g' >example.sh
 	stage '' bash ./example.sh
 	[ "$status" -eq 0 ]
@@ -97,6 +97,128 @@ repeated() {
 }
 @test "a device is not sent twice to in one task" {
 	each_registry repeated
+}
+
+# --- segments ---
+
+# A segment of N users u0..., every tenth of them with a device.
+fill_segment() { # N
+	jq -cn --argjson n "$1" 'range($n) | {app: "s", segment: "all", user: "u\(.)"},
+		(select(. % 10 == 0) | {app: "s", user: "u\(.)", platform: "android", token: "t\(.)", registered_ms: 1})' |
+		push-device --store "$STORE" import - >imported
+}
+
+queued() { # RECEIPT MEMBERS
+	printf '{"app":"s",%s,"trace":{"t0_us":1763627000123456,"pop":[0,1,{"q":"q","uid":"x","receipt":"%s","attempt":1}]}}\n' "$2" "$1"
+}
+
+pages_without_queue() {
+	fill_segment 1234
+	stage '{"id":"1","app":"s","segment":"all"}
+{"id":"2","app":"s","user":"u10"}
+{"id":"3","app":"s","segment":"all","user":"zoe"}' push-lookup --store "$STORE"
+	[ "$status" -eq 0 ]
+	has '[.[] | select(.id == "1") | .user] | length == 1234 and (unique | length) == 1234'
+	has '[.[] | select(.id == "3") | .user] | unique | length == 1234'
+	has '[.[] | select(.id == "1" and .device)] | length == 124'
+	has '[.[] | select(.device | not) | .trace.reason] | unique == ["no-device"]'
+	has 'all(.[]; (has("segment") or has("segment_after")) | not)'
+	has '[.[] | select(.id == "1")] | all(.kind == "batch" and (has("part") | not))'
+}
+@test "the second example of the page: a segment" {
+	awk '/^\.Bd/ { n++; on = n == 2; next } /^\.Ed/ { on = 0 } on' "$ROOT/man/push-lookup.1" >example.sh
+	stage '' bash ./example.sh
+	[ "$(tail -n 1 "$output_file" | jq -r '.user + " " + .trace.reason')" = "ann no-device" ]
+}
+
+@test "a segment without a queue: all its users, page by page" {
+	each_registry pages_without_queue
+}
+
+one_page() {
+	fill_segment 500
+	stage "$(queued w:1 '"segment":"all"')" push-lookup --store "$STORE"
+	has 'length == 500 and ([.[].part.n] | sort) == [range(500)] and all(.[]; .part.of == 500)'
+	push-device --store "$STORE" add --app s --segment all --user last
+	stage "$(queued w:1 '"id":"1","segment":"all","x":1.0')" push-lookup --store "$STORE"
+	has 'length == 501 and all(.[]; .part.of == 501)'
+	has '.[-1] | .segment == "all" and .part.n == 500 and .segment_after == $after
+		and .trace.outcome == "retry" and .trace.reason == "segment-rest"' \
+		--arg after "$(jq -rs '.[-2].user' "$output_file")"
+	# What is put back comes as it left, and is the rest.
+	jq -r .user "$output_file" | head -n 500 >users
+	tail -n 1 "$output_file" | jq -c 'del(.part) | .trace = {t0_us: 5,
+		pop: [0, 1, {q: "q", uid: "x", receipt: "w:2", attempt: 1, resumed: true}]}' >rest
+	stage_file rest push-lookup --store "$STORE"
+	has 'length == 1 and .[0].part == {n: 0, of: 1} and .[0].id == "1"'
+	jq -r .user "$output_file" >>users
+	[ "$(sort -u users | wc -l)" -eq 501 ]
+}
+@test "a segment of a queue: one page, and the rest as the last part" {
+	each_registry one_page
+}
+
+empty_segment() {
+	stage "$(queued w:1 '"segment":"nobody"')
+{\"app\":\"s\",\"segment\":\"\"}
+{\"segment\":7}" push-lookup --store "$STORE"
+	has '[.[].trace.reason] == ["empty-segment", "bad-target", "bad-member"]'
+}
+@test "an empty segment is told" {
+	each_registry empty_segment
+	stage '{"segment":"all"}' push-lookup
+	has '.[0].trace.reason == "empty-segment"'
+}
+
+# The whole way: QUEUE's tasks through lookup, stopped by risk, settled.
+chain() {
+	push-pop --redis "$REDIS_URL" --worker w1 --queue q --queue low |
+		sh -c 'echo $$ >lookup.pid; exec "$@"' sh push-lookup --store "$STORE" |
+		push-risk -c push.conf |
+		push-ack --redis "$REDIS_URL" --dedupe memory: --fatigue memory: --results results >/dev/null
+}
+
+# Lines of the results with TEXT.
+results_with() { # TEXT
+	[ -f results ] || { echo 0 && return; }
+	grep -c "$1" results || :
+}
+
+has_results() { # N TEXT
+	[ "$(results_with "$2")" -ge "$1" ]
+}
+
+large() {
+	local n=100000 peak whole
+	fill_segment "$n"
+	rm -f results
+	echo '{"risk":{"stopped_campaigns":["c"]}}' >push.conf
+	rcli LPUSH low '{"app":"s","segment":"all","campaign":"c"}' >/dev/null
+	chain 3>&- 4>&- &
+	whole=$!
+	wait_until 20 has_results 1000 no-device
+	# Somebody else's push does not wait for the rest.
+	rcli LPUSH q '{"id":"urgent","app":"s","user":"u0","campaign":"c"}' >/dev/null
+	wait_until 20 has_results 1 '"id":"urgent"'
+	echo "urgent after $(results_with no-device) of $((n / 10 * 9))"
+	[ "$(results_with no-device)" -lt $((n / 2)) ]
+	wait_until 40 has_results $((n / 10 * 9)) no-device
+	wait_until 20 has_results $((n / 10 + 1)) campaign-stopped
+	peak=$(awk '/VmHWM/ { print $2 }' "/proc/$(<lookup.pid)/status")
+	echo "# push-lookup's peak: $peak KiB for $n users in $STORE" >&3
+	[ "${PUSH_TEST_SLOW%.*}" -gt 1 ] || [ "$peak" -lt 32768 ]
+	[ "$(rcli HLEN '{low}:inflight:w1')" -eq 0 ]
+	[ "$(rcli EXISTS '{low}:delayed' '{low}:dead')" -eq 0 ]
+	[ "$(grep -v segment-rest results | jq -r 'select(.id | not) | .user' | sort -u | wc -l)" -eq "$n" ]
+	[ "$(wc -l <results)" -eq $((n + 1 + n / 500 - 1)) ]
+	kill "$(pgrep -P "$whole" -x push-pop)"
+	wait "$whole"
+}
+@test "a large segment: bounded memory, nobody waits, everybody once" {
+	BATS_TEST_TIMEOUT=$((120 * PUSH_TEST_SLOW))
+	redis_up # this test's own
+	STORE=$REDIS_URL
+	large
 }
 
 @test "devices are spread out without asking anybody" {

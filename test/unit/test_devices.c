@@ -364,7 +364,7 @@ static struct import run_import(struct devices *d, const char *path)
 		.on_progress = note_progress };
 	struct err err = { 0 };
 
-	CHECK(import_run(&i, d, path, &err) == 0);
+	CHECK(import_run(&i, d, NULL, path, &err) == 0);
 	return i;
 }
 
@@ -505,7 +505,7 @@ static void an_absent_file_is_for_a_person(void)
 		.on_progress = note_progress };
 	struct err err = { 0 };
 
-	CHECK(import_run(&i, d, "/no/such/file", &err) == -1);
+	CHECK(import_run(&i, d, NULL, "/no/such/file", &err) == -1);
 	CHECK(err.is_usage && strstr(err.text, "/no/such/file") != NULL);
 	devices_close(d);
 }

@@ -71,7 +71,9 @@ static void every_reason_is_settled_as_its_flags_say(void)
 			CHECK((item.action == SETTLE_RETRY) ==
 				((ack & (ACK_DELAY | ACK_WAIT)) == ACK_DELAY));
 			CHECK((item.action == SETTLE_WAIT) ==
-				((ack & ACK_WAIT) != 0));
+				((ack & (ACK_WAIT | ACK_ANEW)) == ACK_WAIT));
+			CHECK((item.action == SETTLE_ANEW) ==
+				((ack & ACK_ANEW) != 0));
 			CHECK((item.action == SETTLE_DEAD) ==
 				((ack & ACK_DEAD_LETTER) != 0));
 			CHECK((item.feedback_count > 0) ==

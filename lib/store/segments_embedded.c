@@ -1,0 +1,282 @@
+/*
+ * Segments in an LMDB file.
+ *
+ * segments: digest of (app, segment), then digest of (app, user)
+ *           → app, segment (pair.h), user
+ * A segment's users lie next to each other, by the digest of their names.
+ */
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "store/lmdb.h"
+#include "store/pair.h"
+#include "store/segments_backend.h"
+
+enum {
+	KEY_BYTES = 2 * DIGEST_BYTES,
+	VALUE_MAX_BYTES = 4096,
+	STEP = 1000, /* entries a transaction, when there is no end of them */
+};
+
+struct embedded {
+	struct lmdb *file; /* owned */
+	struct buf value;
+	struct buf keys;
+
+	/* Of the call going on; borrowed. */
+	const struct membership *list;
+	size_t count;
+	struct devices_sink *sink;
+	uint64_t changed;
+	bool is_over;
+
+	/* Of a walk over all. */
+	char from[KEY_BYTES];
+	char last[KEY_BYTES];
+	bool is_begun;
+	struct buf lines;
+};
+
+struct key {
+	char bytes[KEY_BYTES];
+};
+
+static struct digest digest_of_two(struct span app, struct span name)
+{
+	struct digest_part parts[] = {
+		{ app.ptr, app.len },
+		{ name.ptr, name.len },
+	};
+
+	return digest_of_parts(parts, 2);
+}
+
+static struct key key_of(const struct membership *m)
+{
+	struct digest segment = digest_of_two(m->app, m->segment);
+	struct digest user = digest_of_two(m->app, m->user);
+	struct key key;
+
+	memcpy(key.bytes, segment.bytes, DIGEST_BYTES);
+	memcpy(key.bytes + DIGEST_BYTES, user.bytes, DIGEST_BYTES);
+	return key;
+}
+
+static void put_work(void *self, struct lmdb_tx *tx)
+{
+	struct embedded *e = self;
+
+	e->changed = 0;
+	for (size_t i = 0; i < e->count && !lmdb_has_failed(tx); i++) {
+		const struct membership *m = e->list + i;
+		struct key key = key_of(m);
+		struct span at = { key.bytes, KEY_BYTES };
+		struct span value;
+
+		if (lmdb_get(tx, LMDB_SEGMENTS, at, &value)) {
+			continue;
+		}
+		buf_reset(&e->value);
+		pair_write(&e->value, m->app, m->segment);
+		buf_put(&e->value, m->user.ptr, m->user.len);
+		lmdb_put(tx, LMDB_SEGMENTS, at,
+			(struct span){ e->value.data, e->value.len });
+		e->changed++;
+	}
+}
+
+static int embedded_put(void *self, const struct membership *list, size_t count,
+	uint64_t *added, struct err *err)
+{
+	struct embedded *e = self;
+
+	e->list = list;
+	e->count = count;
+	if (lmdb_transact(e->file, true, put_work, e, err) != 0) {
+		return -1;
+	}
+	*added += e->changed;
+	return 0;
+}
+
+static bool is_in(struct span key, const struct key *segment)
+{
+	return key.len == KEY_BYTES &&
+	       memcmp(key.ptr, segment->bytes, DIGEST_BYTES) == 0;
+}
+
+static void remove_work(void *self, struct lmdb_tx *tx)
+{
+	struct embedded *e = self;
+	struct key from = key_of(e->list);
+	size_t len = e->list->user.ptr != NULL ? KEY_BYTES : DIGEST_BYTES;
+	struct span key;
+	struct span value;
+	bool is = lmdb_first(tx, LMDB_SEGMENTS,
+		(struct span){ from.bytes, len }, &key, &value);
+
+	buf_reset(&e->keys);
+	while (is && e->keys.len < STEP * KEY_BYTES && key.len >= len &&
+		memcmp(key.ptr, from.bytes, len) == 0) {
+		buf_put(&e->keys, key.ptr, key.len);
+		is = lmdb_next(tx, &key, &value);
+	}
+	e->changed = 0;
+	for (size_t at = 0; at < e->keys.len; at += KEY_BYTES) {
+		(void)lmdb_delete(tx, LMDB_SEGMENTS,
+			(struct span){ e->keys.data + at, KEY_BYTES });
+		e->changed++;
+	}
+}
+
+static int embedded_remove(void *self, const struct membership *which,
+	uint64_t *removed, struct err *err)
+{
+	struct embedded *e = self;
+
+	e->list = which;
+	do {
+		if (lmdb_transact(e->file, true, remove_work, e, err) != 0) {
+			return -1;
+		}
+		*removed += e->changed;
+	} while (e->changed == STEP);
+	return 0;
+}
+
+static void page_work(void *self, struct lmdb_tx *tx)
+{
+	struct embedded *e = self;
+	struct key from = key_of(e->list);
+	bool is_begun = e->list->user.ptr != NULL;
+	struct span key;
+	struct span value;
+	bool is = lmdb_first(tx, LMDB_SEGMENTS,
+		(struct span){
+			from.bytes, is_begun ? KEY_BYTES : DIGEST_BYTES },
+		&key, &value);
+
+	devices_sink_reset(e->sink);
+	for (; is && e->sink->count < e->count && is_in(key, &from);
+		is = lmdb_next(tx, &key, &value)) {
+		struct span app;
+		struct span segment;
+		struct span user;
+
+		if (pair_parse(value, &app, &segment, &user) &&
+			!(is_begun &&
+				memcmp(key.ptr, from.bytes, KEY_BYTES) == 0)) {
+			devices_sink_add(e->sink, user);
+		}
+	}
+}
+
+static int embedded_page(void *self, const struct membership *after, size_t max,
+	struct devices_sink *sink, struct err *err)
+{
+	struct embedded *e = self;
+
+	e->list = after;
+	e->count = max;
+	e->sink = sink;
+	return lmdb_transact(e->file, false, page_work, e, err);
+}
+
+/* Copies one step, so that no transaction is open while the caller writes. */
+static void each_work(void *self, struct lmdb_tx *tx)
+{
+	struct embedded *e = self;
+	struct span key;
+	struct span value;
+	bool is = lmdb_first(tx, LMDB_SEGMENTS,
+		(struct span){ e->from, e->is_begun ? KEY_BYTES : 0 }, &key,
+		&value);
+
+	memcpy(e->last, e->from, KEY_BYTES);
+	buf_reset(&e->lines);
+	e->count = 0;
+	for (; is && e->count < STEP; is = lmdb_next(tx, &key, &value)) {
+		struct membership m;
+
+		if (key.len != KEY_BYTES ||
+			!pair_parse(value, &m.app, &m.segment, &m.user) ||
+			(e->is_begun &&
+				memcmp(key.ptr, e->from, KEY_BYTES) == 0)) {
+			continue;
+		}
+		memcpy(e->last, key.ptr, KEY_BYTES);
+		membership_write(&m, &e->lines);
+		buf_putc(&e->lines, '\n');
+		e->count++;
+	}
+	e->is_over = !is;
+}
+
+static bool show(const struct embedded *e, devices_cb *cb, void *cb_self)
+{
+	const char *at = e->lines.data;
+
+	for (size_t i = 0; i < e->count; i++) {
+		const char *end = strchr(at, '\n'); /* none in JSON */
+
+		if (!cb(cb_self, (struct span){ at, (size_t)(end - at) })) {
+			return false;
+		}
+		at = end + 1;
+	}
+	return true;
+}
+
+static int embedded_each(
+	void *self, devices_cb *cb, void *cb_self, struct err *err)
+{
+	struct embedded *e = self;
+	int result;
+
+	e->is_begun = false;
+	memset(e->from, 0, KEY_BYTES);
+	do {
+		result = lmdb_transact(e->file, false, each_work, e, err);
+		(void)buf_string(&e->lines);
+		memcpy(e->from, e->last, KEY_BYTES);
+		e->is_begun = true;
+	} while (result == 0 && show(e, cb, cb_self) && !e->is_over);
+	return result;
+}
+
+static void embedded_close(void *self)
+{
+	struct embedded *e = self;
+
+	lmdb_close(e->file);
+	buf_release(&e->value);
+	buf_release(&e->keys);
+	buf_release(&e->lines);
+	mem_free(e);
+}
+
+const struct segments_backend *segments_embedded_open(
+	void **self, const char *url, struct err *err)
+{
+	static const struct segments_backend backend = {
+		.put = embedded_put,
+		.remove = embedded_remove,
+		.page = embedded_page,
+		.each = embedded_each,
+		.close = embedded_close,
+	};
+	struct embedded *e;
+	struct lmdb *file;
+
+	if (lmdb_open(&file, url, err) != 0) {
+		return NULL;
+	}
+	e = mem_array(1, sizeof(*e));
+	e->file = file;
+	buf_init(&e->value, VALUE_MAX_BYTES);
+	buf_init(&e->keys, SIZE_MAX);
+	buf_init(&e->lines, SIZE_MAX);
+	*self = e;
+	return &backend;
+}
