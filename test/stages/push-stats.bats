@@ -257,6 +257,36 @@ counts_to() { # N
 	diff served told
 }
 
+@test "the page and its parts are served, and ask no other host" {
+	serve
+	for part in '/ text/html' '/page.css text/css' '/page.js text/javascript'; do
+		read -r path type <<<"$part"
+		curl -sS --fail -o part -w '%{content_type}' "$URL$path" >said
+		[ "$(<said)" = "$type; charset=utf-8" ]
+		cmp part "$ROOT/lib/stats/page/$([ "$path" = / ] && echo index.html || echo "${path#/}")"
+		[ "$(grep -oE "['\"(](https?:)?//[^'\")]+" part | grep -v '^"http://www.w3.org/2000/svg')" = '' ]
+	done
+	get / | grep -oE '(href|src)="[^"]+"' | sed 's/.*="//; s/"$//' | grep -vE '^data:' >links
+	while read -r link; do
+		get "/$link" >/dev/null
+	done <links
+	[ "$(wc -l <links)" -ge 4 ]
+}
+
+@test "the last seconds are kept: records, accepted, p99 and backlog" {
+	serve --counters "$PWD/counters"
+	feed stats "$(for i in 1 2 3 4; do accepted '"pop":[0,5],"apns":[10,20000,{"status":200,"answer":"ok"}],"ack":[20001,20002]'; done)
+"
+	wait_until 10 counts_to 4
+	ticked() { get /api/history >history && has_in history '.[0].all.records | add == 4'; }
+	wait_until 10 ticked
+	has_in history '.[0] | (.all.accepted | add == 4) and (.nodes | map(.node) == ["pop", "apns", "ack"])
+		and (.vendors | map(.vendor) == ["apns"]) and (.vendors[0].accepted | add == 4)'
+	# 19,995 µs are in the bucket from 10 to 25 ms.
+	has_in history '.[0].nodes[1].p99_us | max > 10000 and max <= 25000'
+	has_in history '[.[0].nodes[], .[0].vendors[] | .records, .p99_us | length] | unique | length == 1'
+}
+
 @test "other paths and methods are refused" {
 	serve
 	[ "$(curl -s -o /dev/null -w '%{http_code}' "$URL/nothing")" = 404 ]
