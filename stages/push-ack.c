@@ -5,39 +5,28 @@
  * writes the results file, and settles with the queue in this order, so that a
  * crash in between leads to a redelivery that finds its marks.  See push-ack(1).
  */
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "policy/dedupe.h"
-#include "policy/fatigue.h"
 #include "queue/ending.h"
 #include "queue/results.h"
 #include "queue/settle.h"
 #include "record/record.h"
 #include "stage/stage.h"
-#include "store/store.h"
+#include "store/marks.h"
 
 enum { TASK_MAX_BYTES = 16 * 1024 * 1024 };
 
 struct app {
 	const char *url;
 	const char *results_path;
-	int64_t attempts;
-	const char *dedupe_url;
-	int64_t dedupe_window_ms;
-	const char *fatigue_url;
+	struct ending_limits limits;
+	struct marks_settings stores;
 
-	struct run *run;                   /* borrowed */
-	struct settle *settle;             /* owned */
-	struct store *dedupe;              /* owned; NULL: nothing to mark in */
-	struct store *fatigue;             /* owned; NULL likewise */
-	struct dedupe_rules *dedupe_rules; /* owned */
-	struct fatigue_rules *rules;       /* owned */
-	struct store_asks dedupe_asks;
-	struct store_asks fatigue_asks;
+	struct run *run;       /* borrowed */
+	struct settle *settle; /* owned */
+	struct marks *marks;   /* owned */
 	struct settle_counts counts;
 	struct buf task;         /* scratch */
 	struct results *results; /* owned */
@@ -46,8 +35,8 @@ struct app {
 
 static struct app app = {
 	.url = "redis://127.0.0.1",
-	.attempts = 5,
-	.dedupe_window_ms = DEDUPE_WINDOW_MS,
+	.limits = { .attempts = 5 },
+	.stores = { .dedupe_window_ms = DEDUPE_WINDOW_MS },
 };
 
 /* clang-format off */
@@ -56,32 +45,19 @@ static const struct opt opts[] = {
 		"where the queues are; default redis://127.0.0.1"),
 	OPT_FILE("results", "FILE", &app.results_path, "ack.results",
 		"append every finished record to this file"),
-	OPT_INT("attempts", "N", &app.attempts, 1, 1000, "ack.attempts",
+	OPT_INT("attempts", "N", &app.limits.attempts, 1, 1000, "ack.attempts",
 		"attempts before a retry becomes a dead letter; default 5"),
-	OPT_TEXT("dedupe", "URL", &app.dedupe_url, NULL,
+	OPT_DURATION("max-age", "TIME", &app.limits.max_age_ms, "ack.max_age",
+		"age at which a retry becomes a dead letter; default none"),
+	OPT_TEXT("dedupe", "URL", &app.stores.dedupe_url, NULL,
 		"the store of push-dedupe, to mark in"),
-	OPT_DURATION("dedupe-window", "TIME", &app.dedupe_window_ms, "dedupe.window",
+	OPT_DURATION("dedupe-window", "TIME", &app.stores.dedupe_window_ms, "dedupe.window",
 		"how long marks are kept; default 24h"),
-	OPT_TEXT("fatigue", "URL", &app.fatigue_url, NULL,
+	OPT_TEXT("fatigue", "URL", &app.stores.fatigue_url, NULL,
 		"the store of push-fatigue, to give back in"),
 	OPT_END,
 };
 /* clang-format on */
-
-/* `memory:' is nobody else's, so marks in it would serve no one. */
-static int open_store(const struct app *a, const char *option, const char *conf,
-	struct store **out, struct err *err)
-{
-	char *url = option != NULL ? mem_text(option)
-				   : store_url_take(run_conf(a->run), conf);
-	int failed = 0;
-
-	if (strcmp(url, "memory:") != 0) {
-		failed = store_open(out, url, err);
-	}
-	mem_free(url);
-	return failed;
-}
 
 static int app_open(void *self, struct run *run, struct err *err)
 {
@@ -89,14 +65,8 @@ static int app_open(void *self, struct run *run, struct err *err)
 
 	a->run = run;
 	buf_init(&a->task, TASK_MAX_BYTES);
-	if (dedupe_rules_new(&a->dedupe_rules, run_conf(run),
-		    a->dedupe_window_ms, err) != 0 ||
-		fatigue_rules_new(&a->rules, run_conf(run), err) != 0 ||
-		settle_open(&a->settle, a->url, a->attempts, err) != 0 ||
-		open_store(a, a->dedupe_url, "dedupe.store", &a->dedupe, err) !=
-			0 ||
-		open_store(a, a->fatigue_url, "fatigue.store", &a->fatigue,
-			err) != 0) {
+	if (marks_open(&a->marks, &a->stores, run_conf(run), err) != 0 ||
+		settle_open(&a->settle, a->url, a->limits.attempts, err) != 0) {
 		return -1;
 	}
 	return results_open(&a->results, a->results_path, err);
@@ -105,18 +75,10 @@ static int app_open(void *self, struct run *run, struct err *err)
 static int app_reload(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
-	struct fatigue_rules *rules = NULL;
 
-	if (fatigue_rules_new(&rules, run_conf(run), err) != 0) {
-		return -1;
-	}
-	if (results_reopen(a->results, err) != 0) {
-		fatigue_rules_free(rules);
-		return -1;
-	}
-	fatigue_rules_free(a->rules);
-	a->rules = rules;
-	return 0;
+	return results_reopen(a->results, err) != 0
+		       ? -1
+		       : marks_reload(a->marks, run_conf(run), err);
 }
 
 /* Once a batch, also when it comes again. */
@@ -140,23 +102,12 @@ static void begin(struct app *a, struct batch *batch)
 
 static int mark(struct app *a, struct batch *batch, struct err *err)
 {
-	store_asks_reset(&a->dedupe_asks);
-	store_asks_reset(&a->fatigue_asks);
+	marks_reset(a->marks);
 	BATCH_EACH(batch, rec)
 	{
-		unsigned flags = ending_flags(rec, a->attempts);
-
-		ending_ask_dedupe(rec, flags, a->dedupe_rules, &a->dedupe_asks);
-		ending_ask_fatigue(rec, flags, a->rules, &a->fatigue_asks);
+		marks_add(a->marks, rec, ending_flags(rec, &a->limits));
 	}
-	if (a->dedupe != NULL && store_exchange(a->dedupe, a->dedupe_asks.items,
-					 a->dedupe_asks.count, err) != 0) {
-		return -1;
-	}
-	return a->fatigue == NULL
-		       ? 0
-		       : store_exchange(a->fatigue, a->fatigue_asks.items,
-				 a->fatigue_asks.count, err);
+	return marks_exchange(a->marks, err);
 }
 
 static int settle_all(struct app *a, struct batch *batch, struct err *err)
@@ -168,7 +119,7 @@ static int settle_all(struct app *a, struct batch *batch, struct err *err)
 	{
 		struct settle_item item;
 
-		if (ending_item(rec, &item, &a->task)) {
+		if (ending_item(rec, &a->limits, &item, &a->task)) {
 			settle_add(a->settle, &item);
 		}
 	}
@@ -179,10 +130,7 @@ static int settle_all(struct app *a, struct batch *batch, struct err *err)
 		log_warn("%llu receipts were not in flight any more",
 			(unsigned long long)now.late);
 	}
-	a->counts.settled += now.settled;
-	a->counts.late += now.late;
-	a->counts.delayed += now.delayed;
-	a->counts.dead += now.dead;
+	settle_counts_add(&a->counts, &now);
 	return 0;
 }
 
@@ -216,12 +164,7 @@ static void app_close(void *self)
 	struct app *a = self;
 
 	settle_close(a->settle);
-	store_close(a->dedupe);
-	store_close(a->fatigue);
-	dedupe_rules_free(a->dedupe_rules);
-	fatigue_rules_free(a->rules);
-	store_asks_release(&a->dedupe_asks);
-	store_asks_release(&a->fatigue_asks);
+	marks_close(a->marks);
 	buf_release(&a->task);
 	results_close(a->results);
 }

@@ -111,6 +111,9 @@ static struct record *read_claim(struct app *a, const char *queue,
 	record_fact_text(r, "receipt", e->receipt);
 	record_fact_int(r, "attempt", e->attempt);
 	record_fact_int(r, "lease_ms", e->lease_unix_ms);
+	if (e->first_unix_ms > 0) {
+		record_fact_int(r, "first_ms", e->first_unix_ms);
+	}
 	if (e->is_resumed) {
 		record_fact_bool(r, "resumed", true);
 	}

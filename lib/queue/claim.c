@@ -178,6 +178,7 @@ static void read_entry(struct claim_entry *e, struct span text)
 		BUG("an entry in flight has a broken head");
 	}
 	e->attempt = entry.attempt;
+	e->first_unix_ms = entry.first_unix_ms;
 	e->uid = entry.uid;
 	e->bytes = entry.bytes;
 	e->is_resumed = entry.origin == 'd';

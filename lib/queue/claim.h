@@ -33,6 +33,7 @@ struct claim_entry {
 	struct span uid;
 	struct span receipt;
 	int64_t attempt;
+	int64_t first_unix_ms; /* when it was claimed first; 0: now */
 	int64_t lease_unix_ms; /* by this machine's clock */
 	bool is_resumed;       /* a device record that a retry stored */
 	bool has_waited;       /* for its not_before_ms: not to be held again */

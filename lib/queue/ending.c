@@ -9,54 +9,52 @@
 
 #include <string.h>
 
-unsigned ending_flags(const struct record *r, int64_t attempts)
+enum { US_PER_MS = 1000 };
+
+/* When its push was claimed first, or replayed: push-pop says so when this is
+ * not the first claim. */
+static int64_t first_unix_ms(const struct record *r)
+{
+	struct json_iter it = json_iter(r->trace);
+	struct record_stamp stamp;
+	int64_t first = r->t0_unix_us / US_PER_MS;
+
+	while (record_stamp_next(&it, &stamp)) {
+		int64_t told;
+
+		if (json_int(json_get(stamp.facts, "first_ms"), &told) == 0) {
+			first = told;
+		}
+	}
+	return first;
+}
+
+static bool is_retry(unsigned flags)
+{
+	return (flags & (ACK_DELAY | ACK_WAIT)) == ACK_DELAY;
+}
+
+/* Would it be tried again only when it is older than it may get? */
+static bool is_too_old(
+	const struct record *r, const struct ending_limits *limits)
+{
+	return limits->max_age_ms > 0 &&
+	       r->now_unix_us / US_PER_MS + r->after_ms - first_unix_ms(r) >
+		       limits->max_age_ms;
+}
+
+unsigned ending_flags(
+	const struct record *r, const struct ending_limits *limits)
 {
 	unsigned flags = reason_row(r->reason)->ack;
 
-	if ((flags & ACK_DELAY) != 0 && (flags & ACK_WAIT) == 0 &&
-		r->attempt >= attempts) {
-		flags = reason_row(REASON_ATTEMPTS_EXHAUSTED)->ack;
+	if (is_retry(flags) && r->attempt >= limits->attempts) {
+		return reason_row(REASON_ATTEMPTS_EXHAUSTED)->ack;
+	}
+	if (is_retry(flags) && is_too_old(r, limits)) {
+		return reason_row(REASON_TOO_OLD)->ack;
 	}
 	return flags;
-}
-
-void ending_ask_dedupe(const struct record *r, unsigned flags,
-	struct dedupe_rules *rules, struct store_asks *asks)
-{
-	enum store_verb verb;
-	size_t first = asks->count;
-
-	if (!record_passed(r, "dedupe")) {
-		return;
-	}
-	if ((flags & ACK_MARK_DONE) != 0) {
-		verb = STORE_DEDUPE_DONE;
-	} else if ((flags & ACK_RELEASE) != 0) {
-		verb = STORE_DEDUPE_RELEASE;
-	} else if ((flags & ACK_DELAY) != 0) {
-		verb = STORE_DEDUPE_EXTEND;
-	} else {
-		return;
-	}
-	(void)dedupe_ask(rules, r, verb, asks); /* nobody looks at the answer */
-	for (size_t i = first; verb == STORE_DEDUPE_EXTEND && i < asks->count;
-		i++) {
-		/* Held when it comes back, too. */
-		asks->items[i].window_ms += r->after_ms;
-	}
-}
-
-void ending_ask_fatigue(const struct record *r, unsigned flags,
-	const struct fatigue_rules *rules, struct store_asks *asks)
-{
-	if (!record_passed(r, "fatigue")) {
-		return;
-	}
-	if ((flags & ACK_MARK_DONE) != 0) {
-		(void)fatigue_ask(rules, r, STORE_FATIGUE_KEEP, asks);
-	} else if ((flags & ACK_RELEASE) != 0) {
-		(void)fatigue_ask(rules, r, STORE_FATIGUE_RELEASE, asks);
-	}
 }
 
 /* What the vendor's stage told: the facts of the last stamp with an answer. */
@@ -107,8 +105,8 @@ static void add_feedback(
 	}
 }
 
-bool ending_item(
-	const struct record *r, struct settle_item *item, struct buf *scratch)
+bool ending_item(const struct record *r, const struct ending_limits *limits,
+	struct settle_item *item, struct buf *scratch)
 {
 	static const char *const no_part[] = { "part", NULL };
 	const struct reason_row *row = reason_row(r->reason);
@@ -131,6 +129,11 @@ bool ending_item(
 		       : (row->ack & ACK_DELAY) != 0       ? SETTLE_RETRY
 		       : (row->ack & ACK_DEAD_LETTER) != 0 ? SETTLE_DEAD
 							   : SETTLE_DONE;
+	/* The last attempt is told by the queue, which counts them. */
+	if (item->action == SETTLE_RETRY && r->attempt < limits->attempts &&
+		is_too_old(r, limits)) {
+		item->action = SETTLE_TOO_OLD;
+	}
 	/* A dead letter is kept as it was pushed, unless it is one of many. */
 	if (item->action == SETTLE_DEAD) {
 		is_device = r->part_of > 0 || r->is_resumed;

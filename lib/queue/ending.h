@@ -1,8 +1,8 @@
 /*
- * What becomes of a finished record: which marks it sets or gives back, and how
- * it is settled.  Follows the ACK_ flags of the reason table and nothing else.
+ * How a finished record is settled.  Follows the ACK_ flags of the reason table
+ * and nothing else; the same flags tell policy/mark.h which marks it sets.
  *
- * Pure: lib/store carries the asks out, queue/settle.h the items.
+ * Pure: queue/settle.h carries the items out.
  */
 #ifndef PUSH_QUEUE_ENDING_H
 #define PUSH_QUEUE_ENDING_H
@@ -11,30 +11,27 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "policy/dedupe.h"
-#include "policy/fatigue.h"
-#include "policy/store_ask.h"
 #include "queue/settle.h"
 #include "record/record.h"
 
-/* The ACK_ flags for a decided record: its reason's, or for a retry that has
- * used its last of `attempts' those of attempts-exhausted. */
-unsigned ending_flags(const struct record *r, int64_t attempts);
+/* After which a retry is given up. */
+struct ending_limits {
+	int64_t attempts;
+	int64_t max_age_ms; /* since the first claim, when it would be due; 0:
+	                       none */
+};
 
-/* Adds the dedupe mark for a record that passed push-dedupe. */
-void ending_ask_dedupe(const struct record *r, unsigned flags,
-	struct dedupe_rules *rules, struct store_asks *asks);
-
-/* The same for push-fatigue. */
-void ending_ask_fatigue(const struct record *r, unsigned flags,
-	const struct fatigue_rules *rules, struct store_asks *asks);
+/* The ACK_ flags for a decided record: its reason's, or for a retry that is over
+ * a limit those of attempts-exhausted or too-old. */
+unsigned ending_flags(
+	const struct record *r, const struct ending_limits *limits);
 
 /*
  * How the record is settled.  False when it is not: it never saw a queue, or
  * its lease is to run out.  *item borrows from `r' and from `scratch', which is
  * reset.
  */
-bool ending_item(
-	const struct record *r, struct settle_item *item, struct buf *scratch);
+bool ending_item(const struct record *r, const struct ending_limits *limits,
+	struct settle_item *item, struct buf *scratch);
 
 #endif

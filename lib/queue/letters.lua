@@ -41,7 +41,7 @@ local function history_text(letter)
 end
 
 -- The uid stays: what was delivered under it is not sent again, what it has
--- reserved is not held against it.
+-- reserved is not held against it.  Its age is counted from now.
 local function entry_of(letter)
 	local bytes = bytes_of(letter)
 	if not bytes or type(letter.uid) ~= 'string' or letter.uid == '' or
@@ -50,7 +50,7 @@ local function entry_of(letter)
 	end
 	local ok, entry = pcall(function()
 		return entry_format({
-			attempt = 1, first = whole(letter.first_ms), uid = letter.uid,
+			attempt = 1, first = whole(now_ms), uid = letter.uid,
 			origin = letter.kind == 'device' and 'd' or 't',
 			history = history_text(letter), bytes = bytes,
 		})

@@ -233,6 +233,7 @@ void settle_add(struct settle *s, const struct settle_item *item)
 		[SETTLE_WAIT] = { "w", "wf" },
 		[SETTLE_ANEW] = { "a", "af" },
 		[SETTLE_RETRY] = { "r", "rf" },
+		[SETTLE_TOO_OLD] = { "o", "of" },
 		[SETTLE_DEAD] = { "x", "xf" },
 	};
 	struct span worker;
@@ -335,12 +336,18 @@ int settle_exchange(
 		got.delayed += (uint64_t)redis_int(redis_at(reply, 2));
 		got.dead += (uint64_t)redis_int(redis_at(reply, 3));
 	}
-	counts->settled += got.settled;
-	counts->late += got.late;
-	counts->delayed += got.delayed;
-	counts->dead += got.dead;
+	settle_counts_add(counts, &got);
 	settle_reset(s);
 	return 0;
+}
+
+void settle_counts_add(
+	struct settle_counts *to, const struct settle_counts *more)
+{
+	to->settled += more->settled;
+	to->late += more->late;
+	to->delayed += more->delayed;
+	to->dead += more->dead;
 }
 
 void settle_reset(struct settle *s)

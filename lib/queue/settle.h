@@ -24,7 +24,8 @@ enum settle_action {
 	SETTLE_WAIT,  /* again in `after_ms'; no attempt is counted */
 	SETTLE_ANEW,  /* the same, beginning with its first attempt */
 	SETTLE_RETRY, /* the next attempt in `after_ms'; over the limit: dead */
-	SETTLE_DEAD,  /* to the dead letters */
+	SETTLE_TOO_OLD, /* a retry that is given up: to the dead letters */
+	SETTLE_DEAD,    /* to the dead letters */
 };
 
 enum { SETTLE_FEEDBACK_MAX = 12 };
@@ -56,6 +57,9 @@ struct settle_counts {
 	uint64_t delayed;
 	uint64_t dead;
 };
+
+void settle_counts_add(
+	struct settle_counts *to, const struct settle_counts *more);
 
 /* `attempts': after that many a retry becomes a dead letter.  Connects when there
  * is something to settle; -1 for a wrong URL. */

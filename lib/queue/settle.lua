@@ -10,6 +10,7 @@
 --      retry: r reason, after ms, origin, bytes
 --      wait:  w reason, after ms, origin, bytes   the same attempt
 --      anew:  a reason, after ms, origin, bytes   the first attempt
+--      too old: o as a retry, but it becomes a dead letter
 --      dead:  x reason, origin, bytes       no bytes: those of the entry
 --      An action followed by f has a count and that many names and values for
 --      the feedback stream behind it.
@@ -56,7 +57,7 @@ local function carry_out(item, e)
 		e.origin = item.origin
 	end
 	if item.action == 'a' then
-		e.attempt, e.history = 1, '-'
+		e.attempt, e.first, e.history = 1, whole(now_ms), '-'
 	end
 	if item.action == 'w' or item.action == 'a' then
 		delay(whole(now_ms + item.after_ms), e)
@@ -66,8 +67,8 @@ local function carry_out(item, e)
 	if item.action == 'r' and e.attempt <= limit then
 		delay(whole(now_ms + item.after_ms), e)
 	else
-		bury(dead, e, now_ms,
-			item.action == 'r' and 'attempts-exhausted' or item.reason)
+		bury(dead, e, now_ms, item.action == 'r' and 'attempts-exhausted' or
+			item.action == 'o' and 'too-old' or item.reason)
 		deaths = deaths + 1
 	end
 end

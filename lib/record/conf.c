@@ -160,6 +160,7 @@ static const struct conf_row table[] = {
 	{ "ack", "object", "push-ack" },
 	{ "ack.results", "text", "file that gets every finished record" },
 	{ "ack.attempts", "int", "attempts before a retry becomes a dead letter" },
+	{ "ack.max_age", "duration", "age at which a retry becomes a dead letter" },
 
 	{ "stats", "object", "push-stats" },
 	{ "stats.listen", "text", "address and port of the HTTP server" },

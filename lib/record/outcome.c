@@ -84,6 +84,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"the app's credential or set-up at the vendor is wrong" },
 	[REASON_ATTEMPTS_EXHAUSTED] = { "attempts-exhausted", OUTCOME_FAILED, ACK_RELEASE | ACK_DEAD_LETTER,
 		"the limit of attempts was reached" },
+	[REASON_TOO_OLD] = { "too-old", OUTCOME_FAILED, ACK_RELEASE | ACK_DEAD_LETTER,
+		"the next attempt would have come after the age limit" },
 
 	[REASON_VENDOR_UNAVAILABLE] = { "vendor-unavailable", OUTCOME_RETRY, ACK_DELAY,
 		"the vendor cannot be reached or has trouble" },

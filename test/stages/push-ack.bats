@@ -191,6 +191,57 @@ no json
 		["vendor-unavailable", "vendor-unavailable", "vendor-unavailable"])'
 }
 
+@test "a retry that would come too late becomes a dead letter; a replayed one is young again" {
+	push q "$(device a aa)"
+	claim claimed
+	decide claimed retry throttled '.trace.auth = [1, 2] | .trace.after_ms = 0' >decided
+	stage_file decided "${ack[@]}" --max-age 1h
+	[ "$(rcli LLEN '{q}:dead')" -eq 0 ]
+	claim claimed
+	has_in claimed '.[0].trace | .pop[2].first_ms > 0 and .pop[2].first_ms < .t0_us / 1000'
+	decide claimed retry throttled '.trace.auth = [1, 2] | .trace.after_ms = 3600000' >decided
+	stage_file decided "${ack[@]}" --max-age 1h
+	[ "$(rcli EXISTS '{q}:delayed')" -eq 0 ]
+	[ "$(in_flight)" -eq 0 ]
+	rcli LRANGE '{q}:dead' 0 -1 >dead
+	has_in dead 'length == 1 and (.[0] | .reason == "too-old" and .attempts == 2 and .kind == "device"
+		and (.history | map(.why)) == ["throttled", "throttled"])'
+
+	push-queue --redis "$REDIS_URL" --queue q replay --all >/dev/null
+	claim claimed
+	has_in claimed '(.[0].trace.t0_us / 1000 - .[0].trace.pop[2].first_ms) as $age | $age >= 0 and $age < 30000'
+	decide claimed retry throttled '.trace.auth = [1, 2] | .trace.after_ms = 0' >decided
+	stage_file decided "${ack[@]}" --max-age 30s
+	[ "$(rcli ZCARD '{q}:delayed')" -eq 1 ]
+}
+
+@test "what gives up by its age gives back what it had reserved" {
+	push q "$(device a aa)"
+	pop() { push-pop --redis "$REDIS_URL" --worker w1 --queue q --once | push-dedupe --store "$REDIS_URL"; }
+	pop >claimed
+	decide claimed retry throttled '.trace.after_ms = 1000' >decided
+	stage_file decided "${ack[@]}" --dedupe "$REDIS_URL" --max-age 500ms
+	push q "$(device a aa)"
+	pop >again
+	has_in again 'length == 1 and (.[0].trace | has("outcome") | not)'
+}
+
+@test "what expires while it is delayed comes out as expired and is settled" {
+	local expires=$(($(date +%s%3N) + 300))
+	push q "{\"id\":\"a\",\"expires_ms\":$expires,\"device\":{\"platform\":\"ios\",\"token\":\"aa\"}}"
+	claim claimed
+	decide claimed retry throttled '.trace.auth = [1, 2] | .trace.after_ms = 400' >decided
+	stage_file decided "${ack[@]}"
+	start p push-pop --redis "$REDIS_URL" --worker w1 --queue q
+	wait_for 1 p.out 5
+	stop p
+	push-dedupe --store memory: <p.out >judged
+	has_in judged '.[0].trace | .outcome == "suppressed" and .reason == "expired"'
+	stage_file judged "${ack[@]}"
+	[ "$(in_flight)" -eq 0 ]
+	[ "$(rcli EXISTS '{q}:delayed' '{q}:dead')" -eq 0 ]
+}
+
 @test "a retry whose lease was lost stores nothing" {
 	push q "$(device a aa)"
 	claim claimed

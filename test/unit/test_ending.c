@@ -1,11 +1,12 @@
 /* lib/queue/ending: from a decided record to what is marked and settled. */
 #include "queue/ending.h"
 
-#include "policy/dedupe.h"
+#include "policy/mark.h"
 #include "test.h"
 
 static struct record_pool *pool;
 static struct buf scratch;
+static const struct ending_limits five = { 5, 0 };
 
 static void begin(void)
 {
@@ -61,7 +62,7 @@ static void every_reason_is_settled_as_its_flags_say(void)
 		unsigned ack = reason_row(reason)->ack;
 		struct record *r = record_of("", ",\"auth\":[1,2]", reason);
 		struct settle_item item;
-		bool is_settled = ending_item(r, &item, &scratch);
+		bool is_settled = ending_item(r, &five, &item, &scratch);
 
 		printf("%s\n", reason_row(reason)->name);
 		CHECK(is_settled == ((ack & ACK_LEAVE) == 0));
@@ -96,7 +97,7 @@ static void without_a_receipt_nothing_is_settled(void)
 
 	begin();
 	r = record_read(pool, line, sizeof(line) - 1, 5);
-	CHECK(!ending_item(r, &item, &scratch));
+	CHECK(!ending_item(r, &five, &item, &scratch));
 	record_free(pool, r);
 	end();
 }
@@ -110,7 +111,7 @@ static void retry_keeps_the_device_record_without_part_and_trace(void)
 	r = record_of(",\"device\":{\"platform\":\"ios\",\"token\":\"t\"},"
 		      "\"part\":{\"n\":1,\"of\":3}",
 		"", REASON_THROTTLED);
-	CHECK(ending_item(r, &item, &scratch));
+	CHECK(ending_item(r, &five, &item, &scratch));
 	CHECK(item.action == SETTLE_RETRY);
 	CHECK(item.after_ms == 250);
 	CHECK(item.is_device);
@@ -130,9 +131,11 @@ static void waiting_is_no_attempt_and_holds_the_key_as_long(void)
 
 	begin();
 	r = record_of("", ",\"dedupe\":[1,2]", REASON_QUIET_HOURS_DEFERRED);
-	CHECK(ending_flags(r, 1) == (ACK_DELAY | ACK_WAIT));
+	CHECK(ending_flags(r, &(struct ending_limits){ 1, 0 }) ==
+		(ACK_DELAY | ACK_WAIT));
 	CHECK(dedupe_rules_new(&rules, NULL, 1000, &err) == 0);
-	ending_ask_dedupe(r, ending_flags(r, 1), rules, &asks);
+	mark_ask_dedupe(r, ending_flags(r, &(struct ending_limits){ 1, 0 }),
+		rules, &asks);
 	dedupe_rules_free(rules);
 	CHECK(asks.count == 1 && asks.items[0].verb == STORE_DEDUPE_EXTEND);
 	CHECK(asks.items[0].window_ms == 1250);
@@ -148,7 +151,7 @@ static void retry_before_push_auth_stores_what_was_pushed(void)
 
 	begin();
 	r = record_of("", "", REASON_NOT_BEFORE);
-	CHECK(ending_item(r, &item, &scratch));
+	CHECK(ending_item(r, &five, &item, &scratch));
 	CHECK(item.action == SETTLE_WAIT);
 	CHECK(!item.is_device);
 	CHECK(item.bytes.len == 0);
@@ -163,7 +166,7 @@ static void dead_letter_of_a_whole_task_is_what_was_pushed(void)
 
 	begin();
 	r = record_of("", ",\"auth\":[1,2]", REASON_VENDOR_CONFIG);
-	CHECK(ending_item(r, &item, &scratch));
+	CHECK(ending_item(r, &five, &item, &scratch));
 	CHECK(item.action == SETTLE_DEAD);
 	CHECK(!item.is_device);
 	CHECK(item.bytes.len == 0);
@@ -185,7 +188,7 @@ static void feedback_tells_what_the_vendor_said(void)
 		",\"fcm\":[3,4,{\"status\":404,\"answer\":\"UNREGISTERED\","
 		"\"vendor_ms\":1700000000123}]",
 		REASON_TOKEN_DEAD);
-	CHECK(ending_item(r, &item, &scratch));
+	CHECK(ending_item(r, &five, &item, &scratch));
 	CHECK(item.action == SETTLE_DONE);
 	CHECK(item.feedback_count == 8);
 	for (size_t i = 0; i < item.feedback_count; i++) {
@@ -211,7 +214,8 @@ static unsigned dedupe_verb(enum reason reason, const char *nodes)
 	unsigned verb = 99;
 
 	CHECK(dedupe_rules_new(&rules, NULL, 1000, &err) == 0);
-	ending_ask_dedupe(r, ending_flags(r, 5), rules, &asks);
+	mark_ask_dedupe(r, ending_flags(r, &(struct ending_limits){ 5, 0 }),
+		rules, &asks);
 	dedupe_rules_free(rules);
 	if (asks.count == 1) {
 		verb = asks.items[0].verb;
@@ -241,9 +245,46 @@ static void retry_in_its_last_attempt_gives_back(void)
 
 	begin();
 	r = record_of("", "", REASON_THROTTLED); /* attempt 2 */
-	CHECK((ending_flags(r, 3) & ACK_DELAY) != 0);
-	CHECK((ending_flags(r, 2) & ACK_DELAY) == 0);
-	CHECK((ending_flags(r, 2) & ACK_RELEASE) != 0);
+	CHECK((ending_flags(r, &(struct ending_limits){ 3, 0 }) & ACK_DELAY) !=
+		0);
+	CHECK((ending_flags(r, &(struct ending_limits){ 2, 0 }) & ACK_DELAY) ==
+		0);
+	CHECK((ending_flags(r, &(struct ending_limits){ 2, 0 }) &
+		      ACK_RELEASE) != 0);
+	record_free(pool, r);
+	end();
+}
+
+/* Claimed at ...123 ms, read at ...1001000, due 250 ms later. */
+static void retry_that_would_be_too_old_gives_back_and_dies(void)
+{
+	const int64_t due_age_ms = 1763627001000 + 250 - 1763627000123;
+	const struct ending_limits fits = { 5, due_age_ms };
+	const struct ending_limits over = { 5, due_age_ms - 1 };
+	const struct ending_limits last = { 2, due_age_ms - 1 };
+	struct settle_item item;
+	struct record *r;
+
+	begin();
+	r = record_of("", "", REASON_THROTTLED);
+	CHECK((ending_flags(r, &fits) & ACK_DELAY) != 0);
+	CHECK(ending_item(r, &fits, &item, &scratch));
+	CHECK(item.action == SETTLE_RETRY);
+	CHECK(ending_flags(r, &over) == (ACK_RELEASE | ACK_DEAD_LETTER));
+	CHECK(ending_item(r, &over, &item, &scratch));
+	CHECK(item.action == SETTLE_TOO_OLD);
+	CHECK(ending_item(r, &last, &item, &scratch));
+	CHECK(item.action == SETTLE_RETRY); /* it is out of attempts anyway */
+	record_free(pool, r);
+	r = record_of("", ",\"x\":[1,2,{\"first_ms\":1763626000123}]",
+		REASON_THROTTLED);
+	CHECK((ending_flags(r, &fits) & ACK_DELAY) == 0);
+	record_free(pool, r);
+	/* Waiting is not trying. */
+	r = record_of("", "", REASON_QUIET_HOURS_DEFERRED);
+	CHECK((ending_flags(r, &over) & ACK_DELAY) != 0);
+	CHECK(ending_item(r, &over, &item, &scratch));
+	CHECK(item.action == SETTLE_WAIT);
 	record_free(pool, r);
 	end();
 }
@@ -260,6 +301,7 @@ int main(int argc, char **argv)
 		TEST(feedback_tells_what_the_vendor_said),
 		TEST(marks_follow_the_reason_and_only_where_a_stage_asked),
 		TEST(retry_in_its_last_attempt_gives_back),
+		TEST(retry_that_would_be_too_old_gives_back_and_dies),
 		TEST_END,
 	};
 
