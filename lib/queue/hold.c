@@ -156,8 +156,10 @@ static int in_use(const struct hold *h, const char *where, struct err *err)
 		h->worker, where, h->key);
 }
 
-/* Somebody has the name.  0: ours now; 1: look again later; -1. */
-static int contend(struct hold *h, const char *holder, struct err *err)
+/* Somebody has the name.  0: ours now; 1: look again later, *is_here when the
+ * holder is alive on this machine; -1. */
+static int contend(struct hold *h, const char *holder, int64_t waited_ms,
+	bool *is_here, struct err *err)
 {
 	int64_t pid = pid_here(h, holder);
 	char *alive;
@@ -172,6 +174,11 @@ static int contend(struct hold *h, const char *holder, struct err *err)
 	if (strcmp(alive, holder) == 0) {
 		char where[64];
 
+		*is_here = waited_ms < HOLD_ENDING_MS;
+		if (*is_here) {
+			mem_free(alive);
+			return 1;
+		}
 		if (fmt_into(where, sizeof(where), "process %lld here",
 			    (long long)pid) != 0) {
 			BUG("a process id is too long");
@@ -187,24 +194,26 @@ static int contend(struct hold *h, const char *holder, struct err *err)
 
 static int take_name(struct hold *h, struct err *err)
 {
-	int64_t give_up_mono_ms = clock_mono_ms() + HOLD_LIFE_MS + 1000;
+	int64_t begin_mono_ms = clock_mono_ms();
 	int64_t last_left_ms = INT64_MAX;
 
 	for (;;) {
 		char *holder = NULL;
 		int64_t left_ms = 0;
+		int64_t waited_ms = clock_mono_ms() - begin_mono_ms;
+		bool is_here = false;
 		int got = ask(h, "", &holder, &left_ms, err);
 
 		if (got == 1) {
-			got = contend(h, holder, err);
+			got = contend(h, holder, waited_ms, &is_here, err);
 		}
 		mem_free(holder);
 		if (got <= 0) {
 			return got;
 		}
 		/* Elsewhere: a key that was renewed has a living holder. */
-		if (left_ms > last_left_ms ||
-			clock_mono_ms() > give_up_mono_ms) {
+		if (!is_here && (left_ms > last_left_ms ||
+					waited_ms > HOLD_LIFE_MS + 1000)) {
 			return in_use(h, "not on this machine", err);
 		}
 		last_left_ms = left_ms;

@@ -4,7 +4,9 @@
  * The name is a key that lives for ten seconds and is renewed every three.  It
  * says which process has it, so that on the same machine a dead holder is
  * known for dead at once; a holder elsewhere (another host, or this container
- * before it was restarted) is given the time its key has left.
+ * before it was restarted) is given the time its key has left.  A live one on
+ * this machine is given a moment to end: it may be the end of a chain whose
+ * push-run was killed.
  */
 #ifndef PUSH_QUEUE_HOLD_H
 #define PUSH_QUEUE_HOLD_H
@@ -16,7 +18,11 @@
 
 struct hold;
 
-enum { HOLD_LIFE_MS = 10000, HOLD_RENEW_MS = 3000 };
+enum {
+	HOLD_LIFE_MS = 10000,
+	HOLD_RENEW_MS = 3000,
+	HOLD_ENDING_MS = 5000, /* for a live holder on this machine */
+};
 
 /*
  * Takes the name; may wait for up to HOLD_LIFE_MS.  A usage failure when a

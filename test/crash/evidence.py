@@ -13,7 +13,7 @@ import os
 import re
 
 import tasks as tasks_of
-from world import DEDUPE_WINDOW_MS
+from world import DEDUPE_WINDOW_MS, Trouble
 
 FORGETS_MS = 2000  # redis.conf on appendfsync everysec: one second, two at the worst
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -31,7 +31,8 @@ def digest(*parts):
 
 
 def dedupe_key(task, vendor, token):
-    return digest("dedupe", tasks_of.APP, task.id, "ios" if vendor == "apns" else "android", token)
+    """As lib/policy/dedupe.c makes it."""
+    return digest("dedupe", task.id, tasks_of.APP, "ios" if vendor == "apns" else "android", token)
 
 
 def commands(folder):
@@ -220,6 +221,8 @@ class Verdict:
                 self.counts["delivered"] += is_there
                 if not is_there:
                     self.miss(task, task.id in suppressed)
+        if self.counts["delivered"] and self.ledger.done_ms and not self.windows_ms:
+            raise Trouble("no mark of anything that was delivered: are keys made in another way? see dedupe_key()")
         for user, list_ in users.items():
             self.judge_user(user, list_, suppressed, counted.get(user, []))
 

@@ -22,6 +22,13 @@ load ../helper.bash
 	[ "${BASH_REMATCH[1]}" -gt 0 ]
 }
 
+@test "a short run of the crash harness finds nothing wrong" {
+	export BATS_TEST_TIMEOUT=$((240 * PUSH_TEST_SLOW))
+	CRASH_TASKS=300 CRASH_KILLS=1 SEED=${SEED:-4} run "$ROOT/scripts/check-crash"
+	[ "$status" -eq 0 ]
+	[[ $output == *'nothing lost, nothing twice'* ]]
+}
+
 @test "the crash harness knows its options" {
 	run "$ROOT/scripts/check-crash" --never
 	[ "$status" -eq 100 ]

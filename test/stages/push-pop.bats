@@ -376,6 +376,24 @@ in_flight() { # QUEUE WORKER
 	[ "$(rcli EXISTS '{q}:worker:w1')" -eq 0 ]
 }
 
+@test "a holder that is just ending is waited for" {
+	many 3 q
+	start a "${pop[@]}" --queue q
+	wait_for 3 a.out
+	clients=$(rcli CLIENT LIST | wc -l)
+	start_unready b "${pop[@]}" --queue q
+	wait_until 10 has_more_clients
+	stop a
+	wait_for 3 b.out 10
+	stop b
+	[ "$status" -eq 0 ]
+	has_in b.out 'all(.trace.pop[2].attempt == 2)'
+}
+
+has_more_clients() {
+	[ "$(rcli CLIENT LIST | wc -l)" -gt "$clients" ]
+}
+
 @test "a holder elsewhere that lives is told apart from one that is gone" {
 	# A key that nobody renews runs out.
 	rcli SET '{q}:worker:w1' 'elsewhere pid:[1] 1 1' PX 600 >/dev/null
