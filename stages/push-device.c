@@ -14,10 +14,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/feedback.h"
 #include "record/conf.h"
 #include "stage/opt.h"
 #include "store/devices.h"
 #include "store/import.h"
+#include "store/prune.h"
 #include "store/segments.h"
 #include "store/store.h"
 
@@ -33,7 +35,11 @@ struct app {
 	const char *locale;
 	const char *time_zone;
 	int64_t registered_unix_ms; /* -1: now */
-	const char *file;           /* the command's operand, or NULL */
+	const char *queue;          /* prune: whose feedback */
+	const char *redis_url;
+	int64_t brake;
+	bool is_dry;
+	const char *file; /* the command's operand, or NULL */
 
 	struct devices *devices;
 	struct segments *segments;
@@ -43,7 +49,7 @@ struct app {
 
 enum { PROGRESS_MS = 2000 };
 
-static struct app app = { .registered_unix_ms = -1 };
+static struct app app = { .registered_unix_ms = -1, .brake = 10 };
 
 /* clang-format off */
 static const struct opt opts[] = {
@@ -59,6 +65,11 @@ static const struct opt opts[] = {
 	OPT_TEXT("time-zone", "NAME", &app.time_zone, NULL, "time zone, such as Asia/Shanghai"),
 	OPT_INT("registered", "MS", &app.registered_unix_ms, 0, INT64_MAX, NULL,
 		"when it was registered, Unix milliseconds; default now"),
+	OPT_TEXT("queue", "NAME", &app.queue, NULL, "prune: queue whose feedback is read"),
+	OPT_TEXT("redis", "URL", &app.redis_url, NULL, "prune: where that queue is"),
+	OPT_INT("brake", "PERCENT", &app.brake, 0, 100, NULL,
+		"prune: remove nothing when it would be more; default 10"),
+	OPT_FLAG("dry-run", &app.is_dry, "prune: only say how many"),
 	OPT_END,
 };
 /* clang-format on */
@@ -66,7 +77,7 @@ static const struct opt opts[] = {
 static const struct opt_program program = {
 	.name = "push-device",
 	.summary = "look after the device registry",
-	.operands = "add|remove|list|import FILE|export",
+	.operands = "add|remove|list|import FILE|export|prune",
 	.own = opts,
 };
 
@@ -257,6 +268,87 @@ static int app_import(struct app *a, struct err *err)
 				 i.refused, i.lines);
 }
 
+/* --- dead tokens --- */
+
+/* What an entry says about a device; false when it does not call it dead. */
+static bool is_dead(const struct feedback_entry *e, struct device *d,
+	int64_t *since_unix_ms)
+{
+	*d = (struct device){ .app = e->app,
+		.platform = platform_parse(e->platform),
+		.token = e->token };
+	*since_unix_ms =
+		e->vendor_unix_ms > 0 ? e->vendor_unix_ms : e->at_unix_ms;
+	return span_is(e->reason, "token-dead") && d->token.len > 0 &&
+	       d->platform != PLATFORM_NONE;
+}
+
+/* Reads the feedback from where the last prune stopped; with `look' tokens are
+ * only looked at, else removed. */
+static int walk_feedback(struct app *a, struct feedback *f, struct prune *look,
+	uint64_t *removed, struct err *err)
+{
+	const struct feedback_entry *entries;
+	size_t count = 0;
+
+	if (feedback_rewind(f, err) != 0) {
+		return -1;
+	}
+	do {
+		if (feedback_read(f, &entries, &count, err) != 0) {
+			return -1;
+		}
+		for (size_t i = 0; i < count; i++) {
+			struct device d;
+			int64_t since_unix_ms;
+			size_t n = 0;
+
+			if (is_dead(entries + i, &d, &since_unix_ms) &&
+				(look != NULL ? prune_look(look, &d,
+							since_unix_ms, err)
+					      : devices_prune(a->devices, &d,
+							since_unix_ms, false,
+							&n, err)) != 0) {
+				return -1;
+			}
+			*removed += n;
+		}
+		if (look == NULL && count > 0 && feedback_save(f, err) != 0) {
+			return -1;
+		}
+	} while (count > 0);
+	return 0;
+}
+
+static int app_prune(struct app *a, struct err *err)
+{
+	struct feedback *f = NULL;
+	struct prune *p = prune_new(a->devices);
+	uint64_t removed = 0;
+	int result;
+
+	if (a->queue == NULL) {
+		result = err_usage(err, 0, "prune wants --queue");
+	} else {
+		result = feedback_open(&f, a->redis_url, a->queue, err);
+	}
+	if (result == 0) {
+		result = walk_feedback(a, f, p, &removed, err);
+	}
+	if (result == 0) {
+		result = prune_judge(p, a->brake, err);
+	}
+	if (result == 0 && a->is_dry) {
+		(void)printf("would remove %" PRIu64 "\n", prune_count(p));
+	} else if (result == 0) {
+		result = walk_feedback(a, f, NULL, &removed, err);
+		(void)printf("removed %" PRIu64 "\n", removed);
+	}
+	prune_free(p);
+	feedback_close(f);
+	return result;
+}
+
 /* --- the program --- */
 
 static const struct command {
@@ -268,6 +360,7 @@ static const struct command {
 	{ "list", app_list },
 	{ "import", app_import },
 	{ "export", app_export },
+	{ "prune", app_prune },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -300,6 +393,9 @@ static int app_main(struct app *a, char **argv, struct err *err)
 	}
 	url = a->store_url != NULL ? mem_text(a->store_url)
 				   : store_url_take(conf, "lookup.store");
+	if (a->redis_url == NULL) {
+		a->redis_url = conf_text(conf, "redis", "redis://127.0.0.1");
+	}
 	a->progress_mono_ms = clock_mono_ms();
 	result = devices_open(&a->devices, url, err);
 	if (result == 0) {

@@ -244,6 +244,14 @@ int devices_remove(struct devices *d, const struct device *which,
 	return d->backend->remove(d->self, which, removed, err);
 }
 
+int devices_prune(struct devices *d, const struct device *which,
+	int64_t dead_unix_ms, bool is_dry, size_t *removed, struct err *err)
+{
+	*removed = 0;
+	return d->backend->prune(
+		d->self, which, dead_unix_ms, is_dry, removed, err);
+}
+
 int devices_find(struct devices *d, struct devices_query *queries, size_t count,
 	struct err *err)
 {

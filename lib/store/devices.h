@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/span.h"
 #include "record/json.h"
@@ -79,6 +80,18 @@ int devices_put(struct devices *d, const struct device *list, size_t count,
  */
 int devices_remove(struct devices *d, const struct device *which,
 	size_t *removed, struct err *err) MUST_CHECK;
+
+/*
+ * Removes the device with the token unless it was registered at or after
+ * `dead_unix_ms', when the vendor knew it for dead: then it is alive again.
+ * With `is_dry' it is only told.  *removed is 0 or 1.
+ */
+int devices_prune(struct devices *d, const struct device *which,
+	int64_t dead_unix_ms, bool is_dry, size_t *removed,
+	struct err *err) MUST_CHECK;
+
+/* What a device is known by: (app, platform, token). */
+struct digest device_key(const struct device *d);
 
 /* A question and the places of its answers for devices_found(). */
 struct devices_query {

@@ -5,7 +5,6 @@
 #ifndef PUSH_STORE_DEVICES_BACKEND_H
 #define PUSH_STORE_DEVICES_BACKEND_H
 
-#include "base/digest.h"
 #include "store/devices.h"
 
 /* Gathers what was found. */
@@ -26,6 +25,9 @@ struct devices_backend {
 		struct devices_counts *counts, struct err *err);
 	int (*remove)(void *self, const struct device *which, size_t *removed,
 		struct err *err);
+	int (*prune)(void *self, const struct device *which,
+		int64_t dead_unix_ms, bool is_dry, size_t *removed,
+		struct err *err);
 	int (*find)(void *self, struct devices_query *queries, size_t count,
 		struct devices_sink *sink, struct err *err);
 	int (*each)(void *self, devices_cb *cb, void *cb_self, struct err *err);
@@ -36,9 +38,6 @@ const struct devices_backend *devices_embedded_open(
 	void **self, const char *url, struct err *err);
 const struct devices_backend *devices_redis_open(
 	void **self, const char *url, struct err *err);
-
-/* What a registration is known by: (app, platform, token). */
-struct digest device_key(const struct device *d);
 
 /* Appends a whole registration, as exported: app, user, and what
  * device_write() wrote. */

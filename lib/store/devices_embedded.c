@@ -33,6 +33,8 @@ struct embedded {
 	struct devices_query *queries;
 	struct devices_sink *sink;
 	size_t removed;
+	int64_t before_unix_ms; /* only registrations older than this */
+	bool is_dry;
 };
 
 struct key {
@@ -150,14 +152,18 @@ static void remove_token(struct embedded *e, struct lmdb_tx *tx)
 
 	if (!lmdb_get(tx, LMDB_OWNERS, span_of_digest(&token), &owner) ||
 		owner.len != OWNER_BYTES ||
+		(int64_t)pair_number_at(owner.ptr, 8) >= e->before_unix_ms ||
 		(d->user.ptr != NULL &&
 			memcmp(owner.ptr + 8, user.bytes, DIGEST_BYTES) != 0)) {
+		return;
+	}
+	e->removed++;
+	if (e->is_dry) {
 		return;
 	}
 	key = key_of(owner.ptr + 8, &token);
 	(void)lmdb_delete(tx, LMDB_DEVICES, span_of_key(&key));
 	(void)lmdb_delete(tx, LMDB_OWNERS, span_of_digest(&token));
-	e->removed++;
 }
 
 static bool is_users(struct span key, const struct digest *user)
@@ -207,7 +213,24 @@ static int embedded_remove(void *self, const struct device *which,
 	struct embedded *e = self;
 
 	e->list = which;
+	e->before_unix_ms = INT64_MAX;
+	e->is_dry = false;
 	if (lmdb_transact(e->file, true, remove_work, e, err) != 0) {
+		return -1;
+	}
+	*removed = e->removed;
+	return 0;
+}
+
+static int embedded_prune(void *self, const struct device *which,
+	int64_t dead_unix_ms, bool is_dry, size_t *removed, struct err *err)
+{
+	struct embedded *e = self;
+
+	e->list = which;
+	e->before_unix_ms = dead_unix_ms;
+	e->is_dry = is_dry;
+	if (lmdb_transact(e->file, !is_dry, remove_work, e, err) != 0) {
 		return -1;
 	}
 	*removed = e->removed;
@@ -349,6 +372,7 @@ const struct devices_backend *devices_embedded_open(
 	static const struct devices_backend backend = {
 		.put = embedded_put,
 		.remove = embedded_remove,
+		.prune = embedded_prune,
 		.find = embedded_find,
 		.each = embedded_each,
 		.close = embedded_close,

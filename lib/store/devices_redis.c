@@ -223,9 +223,10 @@ static int shared_put(void *self, const struct device *list, size_t count,
 
 /* --- removing --- */
 
-/* Removes a token if somebody (or just d->user) has it. */
-static int drop(struct shared *s, const struct device *d, size_t *removed,
-	struct err *err)
+/* Removes a token if somebody (or just d->user) has it, registered before that
+ * time; or, with `is_dry', only tells. */
+static int drop_older(struct shared *s, const struct device *d,
+	int64_t before_unix_ms, bool is_dry, size_t *removed, struct err *err)
 {
 	const struct redis_reply *reply;
 	char key[OWNER_KEY_BYTES];
@@ -241,8 +242,13 @@ static int drop(struct shared *s, const struct device *d, size_t *removed,
 		buf_reset(s->seen);
 		buf_put(s->seen, redis_text(reply).ptr, redis_text(reply).len);
 		if (!owner_parse(text_of(s->seen), &owner) ||
+			owner.registered_unix_ms >= before_unix_ms ||
 			(d->user.ptr != NULL &&
 				!span_equal(owner.user, d->user))) {
+			return 0;
+		}
+		if (is_dry) {
+			*removed = 1;
 			return 0;
 		}
 		redis_append_script(s->redis, &s->drop, 2, 4,
@@ -262,6 +268,18 @@ static int drop(struct shared *s, const struct device *d, size_t *removed,
 	}
 	return err_set(err, 0, "%s: device keeps changing its owner",
 		redis_name(s->redis));
+}
+
+static int drop(struct shared *s, const struct device *d, size_t *removed,
+	struct err *err)
+{
+	return drop_older(s, d, INT64_MAX, false, removed, err);
+}
+
+static int shared_prune(void *self, const struct device *which,
+	int64_t dead_unix_ms, bool is_dry, size_t *removed, struct err *err)
+{
+	return drop_older(self, which, dead_unix_ms, is_dry, removed, err);
 }
 
 /* "ios:TOKEN" to platform and token; false for what is not a field of ours. */
@@ -505,6 +523,7 @@ const struct devices_backend *devices_redis_open(
 	static const struct devices_backend backend = {
 		.put = shared_put,
 		.remove = shared_remove,
+		.prune = shared_prune,
 		.find = shared_find,
 		.each = shared_each,
 		.close = shared_close,

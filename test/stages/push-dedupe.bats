@@ -94,14 +94,14 @@ $(claimed a '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
 }
 
 by_rule() { # RULE RECORD...: what becomes of them, as pushes a, b, c...
-	local rule=$1 uid='' lines=''
+	local rule=$1 uid='' given='' record
 	shift
 	echo "{\"dedupe\":{\"rules\":[$rule]}}" >push.conf
 	for record in "$@"; do
 		uid+=a
-		lines+=$(claimed "$uid" "$record")$'\n'
+		given+=$(claimed "$uid" "$record")$'\n'
 	done
-	stage "$lines" push-dedupe -c push.conf --store memory:
+	stage "$given" push-dedupe -c push.conf --store memory:
 	reasons
 }
 

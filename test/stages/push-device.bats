@@ -154,6 +154,86 @@ large_segments() {
 	each_registry large_segments
 }
 
+# --- dead tokens ---
+
+# What push-ack tells about token TOKEN of app s.
+told() { # TOKEN REASON AT_MS [NAME VALUE...]
+	local token=$1 reason=$2 at=$3
+	shift 3
+	rcli XADD '{q}:feedback' '*' at_ms "$at" uid x app s platform android token "$token" \
+		reason "$reason" "$@" >/dev/null
+}
+
+prune() {
+	device prune --queue q --redis "$REDIS_URL" "$@"
+}
+
+dead_tokens() {
+	jq -cn 'range(6) | {app: "s", user: "u\(.)", platform: "android", token: "t\(.)", registered_ms: 1000}' |
+		push-device --store "$STORE" import -
+	rcli DEL '{q}:feedback' '{q}:pruned' >/dev/null
+	told t0 token-dead 2000
+	told t0 token-dead 2000
+	told t1 wrong-topic 2000
+	told t2 token-dead 1000
+	told t3 token-dead 2000 vendor_ms 1001
+	told t4 token-dead 2000 vendor_ms 999
+	told t9 token-dead 2000
+	prune --dry-run
+	[ "$output" = "would remove 2" ]
+	prune
+	[ "$output" = "removed 2" ]
+	[ "$status" -eq 0 ]
+	device export
+	has '[.[].token] | sort == ["t1", "t2", "t4", "t5"]'
+	# It goes on where it stopped: what comes back is not removed by old words.
+	device add --app s --user u0 --platform android --token t0 --registered 1000
+	prune
+	[ "$output" = "removed 0" ]
+	told t0 token-dead 3000
+	prune
+	[ "$output" = "removed 1" ]
+}
+@test "prune removes what was dead before it was registered again, and nothing else" {
+	each_registry dead_tokens
+}
+
+mass_deletion() {
+	jq -cn 'range(2000) | {app: "s", user: "u\(.)", platform: "android", token: "t\(.)", registered_ms: 1000}' |
+		push-device --store "$STORE" import -
+	rcli DEL '{q}:feedback' '{q}:pruned' >/dev/null
+	seq 0 200 | sed "s/.*/XADD {q}:feedback * at_ms 2000 app s platform android token t& reason token-dead/" |
+		rcli >/dev/null
+	prune
+	[ "$status" -eq 100 ]
+	logged "201 of the 2000 android devices of app 's' are said to be dead, more than 10%: nothing is removed"
+	device export
+	has 'length == 2000'
+	[ "$(rcli EXISTS '{q}:pruned')" -eq 0 ]
+	prune --brake 11
+	[ "$status" -eq 0 ]
+	[ "$output" = "removed 201" ]
+	# A few are never too many.
+	device remove --app s --user u300
+	told t301 token-dead 2000
+	prune --brake 0
+	[ "$output" = "removed 1" ]
+}
+@test "prune has a brake against mass deletion" {
+	each_registry mass_deletion
+}
+
+@test "prune without a queue, or without Redis" {
+	STORE=lmdb:$PWD/devices
+	device prune
+	[ "$status" -eq 100 ]
+	logged 'prune wants --queue'
+	device prune --queue 'no name' --redis "$REDIS_URL"
+	[ "$status" -eq 100 ]
+	device prune --queue q --redis "unix://$PWD/nobody"
+	[ "$status" -eq 111 ]
+}
+
 bad_lines() {
 	stage '{"user":"u","platform":"ios","token":"00aa00aa"}
 nonsense
