@@ -58,6 +58,7 @@ endif
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 
 # Asked only when something is to be compiled, so that `make help', `install' of
 # a built tree and the targets that install the packages work without them.
@@ -187,14 +188,22 @@ $(FUZZERS:%=$(BUILD)/test/fuzz/%): $(BUILD)/test/fuzz/%: test/fuzz/%.c $(BUILD)/
 
 # --- install -----------------------------------------------------------------
 
-install: all ## install programs and pages; PREFIX, DESTDIR, BINDIR, MANDIR
+COMPLETIONS := $(patsubst %,$(BUILD)/completions/%,$(STAGES) push-mock)
+$(COMPLETIONS): $(BUILD)/completions/%: $(BIN)/% scripts/completion
+	@mkdir -p $(@D)
+	$(call say,MAKE,$@)scripts/completion $< >$@
+
+install: all $(COMPLETIONS) ## install programs, pages, completion; PREFIX, DESTDIR, BINDIR, MANDIR
 	install -d $(DESTDIR)$(BINDIR)
 	install -m 755 $(STAGES:%=$(BIN)/%) $(BIN)/push-mock $(DESTDIR)$(BINDIR)
 	for p in $(PAGES); do install -D -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.}/$${p##*/} || exit; done
+	install -d $(DESTDIR)$(COMPLETIONDIR)
+	install -m 644 $(COMPLETIONS) $(DESTDIR)$(COMPLETIONDIR)
 
 uninstall: ## remove what install put there
 	rm -f $(STAGES:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(BINDIR)/push-mock
 	for p in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$${p##*/}; done
+	rm -f $(COMPLETIONS:$(BUILD)/completions/%=$(DESTDIR)$(COMPLETIONDIR)/%)
 
 clean: ## remove what was built
 	rm -rf build $(filter-out bin/.gitignore,$(wildcard bin/*))
