@@ -148,6 +148,9 @@ static enum reason verify(
 				"no key '%s'", a->jwt.kid_text);
 		}
 		wrong = jwt_verify(&a->jwt, a->now.keys[n]);
+		if (wrong == JWT_OK) {
+			fault->kid = a->jwt.kid;
+		}
 	}
 	return wrong == JWT_OK ? REASON_NONE
 			       : auth_fault_set(fault, REASON_UNAUTHORIZED,
@@ -201,6 +204,9 @@ static void judge_all(struct app *a, struct batch *batch)
 		if (reason == REASON_NONE &&
 			rec->outcome == OUTCOME_UNDECIDED) {
 			reason = auth_allow(a->now.rules, rec, &fault);
+		}
+		if (fault.kid.ptr != NULL) {
+			record_fact_text(rec, "kid", fault.kid);
 		}
 		if (fault.skew_ms != 0) {
 			record_fact_int(rec, "skew_ms", fault.skew_ms);

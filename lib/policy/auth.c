@@ -233,6 +233,30 @@ static struct span outside_member(const struct record *r)
 	return (struct span){ NULL, 0 };
 }
 
+/* Not signed, or not any more: then the captured facts name the key. */
+static enum auth_step judge_unsigned(const struct auth_rules *rules,
+	const struct app *app, const struct record *r, struct auth_fault *fault)
+{
+	enum reason was;
+	struct span kid = json_text(json_get(record_captured(r, &was), "kid"));
+
+	if (kid.ptr != NULL && app->mode != AUTH_OFF) {
+		if (auth_find_key(rules, app->name, kid) >= 0) {
+			fault->kid = kid;
+			return AUTH_PASS;
+		}
+		(void)auth_fault_set(fault, REASON_UNAUTHORIZED,
+			"no key '%.*s'", shown(kid), kid.ptr);
+		return AUTH_REFUSE;
+	}
+	if (app->mode != AUTH_REQUIRED) {
+		return AUTH_PASS;
+	}
+	(void)auth_fault_set(
+		fault, REASON_UNAUTHORIZED, "the task is not signed");
+	return AUTH_REFUSE;
+}
+
 enum auth_step auth_judge(const struct auth_rules *rules,
 	const struct record *r, struct auth_fault *fault)
 {
@@ -254,12 +278,7 @@ enum auth_step auth_judge(const struct auth_rules *rules,
 		return AUTH_PASS;
 	}
 	if (auth_jws(r).ptr == NULL) {
-		if (app->mode != AUTH_REQUIRED) {
-			return AUTH_PASS;
-		}
-		(void)auth_fault_set(
-			fault, REASON_UNAUTHORIZED, "the task is not signed");
-		return AUTH_REFUSE;
+		return judge_unsigned(rules, app, r, fault);
 	}
 	outside = outside_member(r);
 	if (outside.ptr != NULL) {
@@ -420,7 +439,7 @@ enum reason auth_unwrap(const struct record *r, struct span payload,
 		reason = auth_fault_set(fault, REASON_UNAUTHORIZED,
 			"signed for another app than '%.*s'", shown(r->app),
 			r->app.ptr);
-	} else if (limits != NULL) {
+	} else if (limits != NULL && !r->is_timeless) {
 		reason = judge_times(
 			root, limits, r->now_unix_us / MS_PER_S, fault);
 	}

@@ -50,7 +50,9 @@ struct auth_fault {
 	enum reason reason;
 	int64_t skew_ms; /* a claim passed only because clocks may differ: how far
 	                    the signer's is ahead (negative: behind); 0: none did */
-	char why[256];   /* one phrase */
+	struct span
+		kid;   /* the key that it is signed by, if that was verified */
+	char why[256]; /* one phrase */
 };
 
 enum auth_step {
@@ -60,7 +62,8 @@ enum auth_step {
 	AUTH_UNWRAP, /* it is signed, but its app asks for no proof */
 };
 
-/* What is to be done about a record. */
+/* What is to be done about a record.  In a replay a task that was unwrapped when
+ * it was captured passes if its key is still there. */
 enum auth_step auth_judge(const struct auth_rules *rules,
 	const struct record *r, struct auth_fault *fault);
 

@@ -28,6 +28,8 @@ struct record_body {
 	struct buf members; /* `"name":value,…' to be added at the seam */
 	char uid[48];       /* if is_new_uid */
 	int64_t replay_out_unix_us; /* captured; 0: none */
+	struct json_doc *captured;  /* owned; facts, in a replay, or NULL */
+	enum reason captured_reason;
 };
 
 /*

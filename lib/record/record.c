@@ -18,7 +18,8 @@ struct record_pool {
 	size_t max_bytes;
 	char *uid_seed; /* owned */
 	uint64_t uid_count;
-	struct record *free; /* by next */
+	int64_t replay_unix_us; /* of the last record that told its time */
+	struct record *free;    /* by next */
 	size_t free_count;
 };
 
@@ -29,6 +30,7 @@ struct record_pool *record_pool_new(size_t max_bytes, const char *uid_seed)
 	struct record_pool *pool = mem_array(1, sizeof(*pool));
 
 	pool->max_bytes = max_bytes;
+	pool->replay_unix_us = 1; /* 0 would be "none" */
 	pool->uid_seed = mem_text(uid_seed);
 	return pool;
 }
@@ -39,6 +41,7 @@ static void destroy(struct record *r)
 
 	buf_release(&b->line);
 	buf_release(&b->facts);
+	json_free(b->captured);
 	buf_release(&b->members);
 	mem_free(b->text);
 	mem_free(b->arena.mem);
@@ -423,6 +426,11 @@ static void clear(struct record *r, int64_t in_unix_us)
 	b->is_empty_task = b->is_empty_trace = false;
 	b->seam = b->trace_end = 0;
 	b->replay_out_unix_us = 0;
+	if (b->captured != NULL) {
+		json_free(b->captured);
+		b->captured = NULL;
+	}
+	b->captured_reason = REASON_NONE;
 }
 
 static struct span trimmed(struct span s)
@@ -773,6 +781,7 @@ int record_replace(struct record *r, struct span json)
 	struct record old = *r;
 	struct buf whole;
 	struct buf facts = b->facts;
+	int64_t replay_out_unix_us = b->replay_out_unix_us;
 
 	buf_init(&whole, SIZE_MAX);
 	if (!with_task(r, json, &whole)) {
@@ -790,7 +799,9 @@ int record_replace(struct record *r, struct span json)
 	buf_put(&facts, b->facts.data, b->facts.len);
 	buf_release(&b->facts);
 	b->facts = facts;
+	b->replay_out_unix_us = replay_out_unix_us;
 	r->now_unix_us = old.now_unix_us;
+	r->is_timeless = old.is_timeless;
 	r->next = old.next;
 	r->place = old.place;
 	return 0;
@@ -840,7 +851,7 @@ static bool cut_trace(const struct record *r, const char *node,
 	buf_putc(kept, '{');
 	while ((v = json_next(&it)) != NULL) {
 		if (span_is(it.name, node)) {
-			own->facts = NULL;
+			own->facts = json_at(v, 2);
 			if (json_int(json_at(v, 0), &own->in_us) != 0 ||
 				json_int(json_at(v, 1), &own->out_us) != 0) {
 				own->in_us = own->out_us = 0;
@@ -872,6 +883,40 @@ static int64_t last_out_us(const struct record *r)
 	return last;
 }
 
+/* A bare task: its time is when it was made, if it says so. */
+static void rewind_task(struct record *r)
+{
+	struct record_pool *pool = r->body->pool;
+
+	r->is_timeless = r->created_unix_ms <= 0;
+	if (!r->is_timeless) {
+		pool->replay_unix_us = r->created_unix_ms * 1000;
+	}
+	r->in_unix_us = r->t0_unix_us = r->now_unix_us =
+		r->body->replay_out_unix_us = pool->replay_unix_us;
+}
+
+/* Keeps what the node had written; `facts' goes away with the old trace. */
+static struct json_doc *keep_facts(const struct json *facts)
+{
+	struct json_doc *kept = NULL;
+	struct buf text;
+
+	if (facts != NULL) {
+		buf_init(&text, SIZE_MAX);
+		json_write(&text, facts);
+		kept = json_parse(text.data, text.len, JSON_STRICT, NULL);
+		buf_release(&text);
+	}
+	return kept;
+}
+
+const struct json *record_captured(const struct record *r, enum reason *reason)
+{
+	*reason = r->body->captured_reason;
+	return r->body->captured == NULL ? NULL : json_root(r->body->captured);
+}
+
 void record_rewind(struct record *r, const char *node)
 {
 	struct record_body *b = r->body;
@@ -879,15 +924,11 @@ void record_rewind(struct record *r, const char *node)
 	struct buf trace;
 	struct buf whole;
 	int64_t in_unix_us;
+	struct json_doc *captured;
 	enum reason reason;
 
 	if (r->trace == NULL) {
-		if (r->created_unix_ms > 0) {
-			r->in_unix_us = r->created_unix_ms * 1000;
-			r->t0_unix_us = r->in_unix_us;
-		}
-		r->now_unix_us = r->in_unix_us;
-		b->replay_out_unix_us = r->in_unix_us;
+		rewind_task(r);
 		return;
 	}
 	buf_init(&trace, SIZE_MAX);
@@ -896,6 +937,7 @@ void record_rewind(struct record *r, const char *node)
 	}
 	in_unix_us = r->t0_unix_us + own.in_us;
 	own.out_us += r->t0_unix_us;
+	captured = keep_facts(own.facts);
 	reason = REASON_NONE;
 	if (!r->was_decided || json_get(r->trace, node) != NULL) {
 		reason = r->reason;
@@ -917,4 +959,7 @@ void record_rewind(struct record *r, const char *node)
 	buf_release(&trace);
 	r->in_unix_us = r->now_unix_us = in_unix_us;
 	b->replay_out_unix_us = own.out_us;
+	b->captured = captured;
+	b->captured_reason = reason;
+	b->pool->replay_unix_us = in_unix_us;
 }

@@ -79,9 +79,11 @@ struct record {
 	int64_t in_unix_us;  /* when this node had read the line */
 	int64_t now_unix_us; /* what decisions take as now: in_unix_us, or the
 	                        captured time in a replay */
-	bool was_decided;    /* a stage before this one decided it */
-	bool is_held;        /* kept back by an asynchronous stage */
-	bool is_consumed;    /* replaced by others: not written */
+	bool is_timeless; /* a replay of a task that tells no time: now is that
+	                        of the record before, or the beginning of time */
+	bool was_decided; /* a stage before this one decided it */
+	bool is_held;     /* kept back by an asynchronous stage */
+	bool is_consumed; /* replaced by others: not written */
 
 	size_t place;             /* in the batch it came with */
 	struct record *next;      /* for the list of whoever holds it */
@@ -173,7 +175,7 @@ struct record *record_claim(
 /*
  * Replay: cuts the trace back to before `node', takes the outcome away if this
  * node or a later one gave it, and sets in_unix_us and now_unix_us to the
- * captured time.
+ * captured time, or created_ms of a bare task.
  */
 void record_rewind(struct record *r, const char *node);
 
@@ -201,6 +203,11 @@ bool record_stamp_next(struct json_iter *it, struct record_stamp *stamp);
 
 /* The facts of a node, NULL when the trace has no such node. */
 const struct json *record_facts(const struct record *r, const char *node);
+
+/* In a replay: the facts that this node had written when the record was
+ * captured (NULL: none), and in *reason what it had decided.  Lives as long as
+ * the task is not replaced. */
+const struct json *record_captured(const struct record *r, enum reason *reason);
 
 /* True when the trace, as it was read, has this node. */
 bool record_passed(const struct record *r, const char *node);

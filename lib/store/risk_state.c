@@ -202,6 +202,26 @@ static int judge_surges(struct risk_state *s, const struct risk_rules *rules,
 	return 0;
 }
 
+/* In a replay: what an operator had stopped when the record was captured is
+ * stopped again. */
+static void judge_captured(const struct record *r, struct risk_verdict *verdict)
+{
+	enum reason was;
+	const struct json *facts = record_captured(r, &was);
+
+	if (!json_is_text(json_get(facts, "by"), "operator")) {
+		return;
+	}
+	for (int kind = RISK_CAMPAIGN; kind <= RISK_CATEGORY; kind++) {
+		if (risk_kind_reason((enum risk_kind)kind) == was) {
+			*verdict = (struct risk_verdict){ .is_hit = true,
+				.kind = (enum risk_kind)kind,
+				.rule = span_of("operator"),
+				.is_live = true };
+		}
+	}
+}
+
 int risk_state_judge(struct risk_state *s, struct risk_rules *rules,
 	struct record *const *records, size_t count,
 	const struct risk_verdict **verdicts, struct err *err)
@@ -215,6 +235,9 @@ int risk_state_judge(struct risk_state *s, struct risk_rules *rules,
 		if (records[i]->outcome == OUTCOME_UNDECIDED) {
 			s->verdicts[i] =
 				risk_judge(rules, s->stops, records[i]);
+			if (s->is_replay) {
+				judge_captured(records[i], &s->verdicts[i]);
+			}
 		}
 	}
 	*verdicts = s->verdicts;

@@ -433,5 +433,5 @@ END
 	has '.[0].trace.auth[2].skew_ms | . < -9000 and . > -20000'
 	auth "$(hs256 "$K1" "{\"iat\":$((now - 1)),\"exp\":$((now + 100))}")"
 	passed
-	has '.[0].trace.auth | length == 2'
+	has '.[0].trace.auth[2] == {kid: "k1"}'
 }
