@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "queue/key.h"
 #include "queue/lanes.h"
+#include "queue/persistence.h"
 #include "queue/settle.h"
 #include "record/record.h"
 #include "stage/stage.h"
@@ -69,6 +70,16 @@ static void app_on_wake(void *self)
 	run_wake(a->run);
 }
 
+static void app_on_finding(void *self, bool is_known, const char *text)
+{
+	(void)self;
+	if (is_known) {
+		log_warn("%s", text);
+	} else {
+		log_info("%s", text);
+	}
+}
+
 static int app_open(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
@@ -98,6 +109,7 @@ static int app_open(void *self, struct run *run, struct err *err)
 			(long long)lanes_recovered(a->lanes),
 			settings.claim.worker);
 	}
+	persistence_look(a->url, a->queues.items[0], app_on_finding, a);
 	return 0;
 }
 

@@ -518,10 +518,16 @@ static void append_argv(struct redis *r, size_t link, size_t count,
 
 void redis_append(struct redis *r, size_t count, const struct span *args)
 {
+	/* All that we say to clusters has its key there, or none. */
+	redis_append_near(r, count > 1 ? args[1] : span_of(""), count, args);
+}
+
+void redis_append_near(
+	struct redis *r, struct span key, size_t count, const struct span *args)
+{
 	size_t link;
 
-	/* All that we say to clusters has its key there, or none. */
-	if (make_ready(r, count > 1 ? args[1] : span_of(""), &link) != 0) {
+	if (make_ready(r, key, &link) != 0) {
 		(void)due_add(r); /* so that the loss is told to this one too */
 		return;
 	}

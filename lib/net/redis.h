@@ -71,6 +71,10 @@ bool redis_is_cluster(const struct redis *r);
  */
 void redis_append(struct redis *r, size_t count, const struct span *args);
 
+/* The same for a command without a key: to the server that has this one. */
+void redis_append_near(struct redis *r, struct span key, size_t count,
+	const struct span *args);
+
 /* A script of ours: its text (borrowed, for good) and its name in Redis. */
 struct redis_script {
 	struct span body;
