@@ -17,6 +17,7 @@
 #include "queue/entry.h"
 #include "queue/hold.h"
 #include "queue/key.h"
+#include "queue/permission.h"
 #include "queue/script.h"
 
 enum {
@@ -140,6 +141,7 @@ int claim_open(struct claim **out, const char *queue,
 	c = claim_new(queue, settings);
 	if (redis_open(&c->redis, settings->url, err) != 0 ||
 		hold_take(&c->hold, c->redis, queue, c->worker, err) != 0 ||
+		permission_look(c->redis, queue, c->worker, err) != 0 ||
 		take_back(c, settings->leaves_own, err) != 0) {
 		claim_close(c);
 		return -1;

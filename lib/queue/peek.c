@@ -401,12 +401,13 @@ int peek_feedback_wait(struct redis *r, const char *queue,
 {
 	char *key = key_take(queue, "feedback", NULL);
 	const struct redis_reply *reply;
-	int result = redis_command(r, &reply, 6,
+	int result;
+
+	redis_append_near(r, span_of(key), 6,
 		(struct span[]){ span_of("XREAD"), span_of("BLOCK"),
 			span_of("1000"), span_of("STREAMS"), span_of(key),
-			span_of(last[0] == '\0' ? "0-0" : last) },
-		err);
-
+			span_of(last[0] == '\0' ? "0-0" : last) });
+	result = redis_reply(r, &reply, err);
 	mem_free(key);
 	return result;
 }

@@ -237,6 +237,15 @@ const struct segments_backend *segments_redis_open(
 	if (redis_open(&redis, url, err) != 0) {
 		return NULL;
 	}
+	/* Walking looks at the keys of one server. */
+	if (redis_is_cluster(redis)) {
+		(void)err_usage(err, 0,
+			"%s: segments cannot be kept in a cluster; give them a "
+			"Redis of their own (lookup.store)",
+			redis_name(redis));
+		redis_close(redis);
+		return NULL;
+	}
 	s = mem_array(1, sizeof(*s));
 	s->redis = redis;
 	buf_init(&s->key, SIZE_MAX);

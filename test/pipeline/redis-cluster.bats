@@ -57,7 +57,7 @@ all_received() {
 	is_settled || { left_in push:high; left_in push:normal; left_in push:low; cat chain.err; return 1; }
 	all_received 600
 	[ "$(wc -l <results)" -eq 600 ]
-	! grep -q MOVED chain.err
+	[ "$(grep -c MOVED chain.err)" -eq 0 ]
 	# The stores' keys are where they belong: on every node.
 	for port in "${CLUSTER_PORTS[@]}"; do
 		[ "$(rcli_at "$port" --scan --pattern 'push:d:*' | wc -l)" -gt 0 ]

@@ -40,7 +40,7 @@ all_received() {
 	# Stops the world for a moment, so that all that was acknowledged has been copied.
 	rcli CLIENT PAUSE 60000 WRITE
 	[ "$(rcli WAIT 1 5000)" -ge 1 ]
-	! all_received
+	all_received && return 1
 	node_kill "$PRIMARY"
 	wait_until 20 is_primary "$REPLICA"
 	RCLI=(redis-cli -h 127.0.0.1 -p "$REPLICA")
