@@ -4,7 +4,7 @@
  * Reads what push-ack has settled and adds it up.  Without --report it serves
  * the numbers over HTTP while they grow, together with what every program says
  * about itself once a second; with --report it prints them when the input
- * ends.  Nothing of this slows the chain: push-ack drops what we do not read.
+ * ends, with --watch they go to the terminal.  Nothing of this slows the chain: push-ack drops what we do not read.
  */
 #include <string.h>
 #include <unistd.h>
@@ -15,14 +15,18 @@
 #include "stats/serve.h"
 #include "stats/sla.h"
 #include "stats/stats.h"
+#include "stats/watch.h"
 
 struct app {
 	bool is_report;
 	const char *format;
 	const char *listen;
 	const char *ports_file;
+	bool is_watched;
+	const char *from;
 	struct stats *stats; /* owned from open() to close(), as is all below */
-	struct serve *serve; /* NULL with --report */
+	struct serve *serve; /* NULL with --report or --from */
+	struct watch *watch; /* NULL without --from */
 };
 
 static struct app app = { .format = "table" };
@@ -31,8 +35,12 @@ static struct app app = { .format = "table" };
 static const struct opt opts[] = {
 	OPT_FLAG("report", &app.is_report,
 		"print the numbers when the input ends, instead of serving them"),
-	OPT_TEXT("format", "table|json", &app.format, NULL,
+	OPT_TEXT("format", "table|json|csv", &app.format, NULL,
 		"form of the report; default table"),
+	OPT_FLAG("watch", &app.is_watched,
+		"print a live table once a second"),
+	OPT_TEXT("from", "URL", &app.from, NULL,
+		"print the live table of another push-stats, instead of reading records"),
 	OPT_TEXT("listen", "ADDRESS:PORT", &app.listen, "stats.listen",
 		"serve a page, /metrics, /api/stats, /readyz there; port 0: any"),
 	OPT_TEXT("ports-file", "FILE", &app.ports_file, NULL,
@@ -48,12 +56,19 @@ static int app_open(void *self, struct run *run, struct err *err)
 		.counters = run_counters(run),
 		.listen = a->listen,
 		.ports_file = a->ports_file,
+		.is_watched = a->is_watched,
 		.conf = run_conf(run),
 		.stats = a->stats = stats_new(a->is_report) };
 
-	if (strcmp(a->format, "table") != 0 && strcmp(a->format, "json") != 0) {
+	if (strcmp(a->format, "table") != 0 && strcmp(a->format, "json") != 0 &&
+		strcmp(a->format, "csv") != 0) {
 		return err_usage(err, 0,
-			"--format wants table or json, not '%s'", a->format);
+			"--format wants table, json or csv, not '%s'",
+			a->format);
+	}
+	if (a->from != NULL) {
+		a->watch = watch_open(run_loop(run), a->from);
+		return 0;
 	}
 	if (sla_load(&a->stats->sla, run_conf(run), err) != 0) {
 		return -1;
@@ -89,6 +104,8 @@ static void app_report(const struct app *a)
 	if (strcmp(a->format, "json") == 0) {
 		report_json(a->stats, NULL, NULL, &out);
 		buf_putc(&out, '\n');
+	} else if (strcmp(a->format, "csv") == 0) {
+		report_csv(a->stats, &out);
 	} else {
 		report_table(a->stats, &out);
 	}
@@ -106,21 +123,43 @@ static void app_close(void *self)
 {
 	struct app *a = self;
 
-	if (a->is_report) {
+	if (a->is_report && a->from == NULL) {
 		app_report(a);
 	}
+	watch_close(a->watch);
 	serve_close(a->serve);
 	stats_free(a->stats);
 }
 
+/* With --from: all comes from the other one. */
+static int app_produce(void *self, struct err *err)
+{
+	(void)self;
+	(void)err;
+	return 0;
+}
+
+/* Whether the input is somebody else's: known before the options are read. */
+static bool is_from(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "--from", 6) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct stage stage = {
+	const struct stage stage = {
 		.name = "push-stats",
 		.summary = "measure latency, backlog and outcomes at the end "
 			   "of a chain",
 		.opts = opts,
 		.self = &app,
+		.input = is_from(argc, argv) ? INPUT_NONE : INPUT_LINES,
+		.produce = app_produce,
 		.output = OUTPUT_NONE,
 		.sees_decided = true,
 		.open = app_open,

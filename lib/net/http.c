@@ -47,7 +47,7 @@ static void http_call_free(struct http_call *call)
 static size_t http_on_body(char *data, size_t size, size_t count, void *self)
 {
 	struct http_call *call = self;
-	size_t room = HTTP_ANSWER_MAX_BYTES - call->answer.len;
+	size_t room = call->answer.max - call->answer.len;
 	size_t len = size * count;
 
 	buf_put(&call->answer, data, len < room ? len : room);
@@ -104,7 +104,8 @@ void http_free(struct http *h)
 		BUG("libcurl does not know " #option);           \
 	}
 
-struct http_call *http_post(struct http *h, const struct http_ask *ask,
+/* Everything but what is to be done with the URL. */
+static struct http_call *prepare(struct http *h, const struct http_ask *ask,
 	http_done_cb *on_done, void *self)
 {
 	struct http_call *call = mem_array(1, sizeof(*call));
@@ -117,7 +118,9 @@ struct http_call *http_post(struct http *h, const struct http_ask *ask,
 	h->first = call;
 	call->on_done = on_done;
 	call->self = self;
-	buf_init(&call->answer, HTTP_ANSWER_MAX_BYTES);
+	buf_init(&call->answer, ask->answer_max_bytes > 0
+					? ask->answer_max_bytes
+					: HTTP_ANSWER_MAX_BYTES);
 	for (size_t i = 0; i < HTTP_HEADERS_MAX && ask->headers[i] != NULL;
 		i++) {
 		call->headers =
@@ -130,8 +133,6 @@ struct http_call *http_post(struct http *h, const struct http_ask *ask,
 	SET(call->easy, CURLOPT_URL, ask->url);
 	SET(call->easy, CURLOPT_PROTOCOLS_STR, "https,http");
 	SET(call->easy, CURLOPT_HTTPHEADER, call->headers);
-	SET(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ask->body.len);
-	SET(call->easy, CURLOPT_COPYPOSTFIELDS, ask->body.ptr);
 	SET(call->easy, CURLOPT_TIMEOUT_MS, (long)ask->timeout_ms);
 	SET(call->easy, CURLOPT_NOSIGNAL, 1L);
 	SET(call->easy, CURLOPT_ERRORBUFFER, call->error);
@@ -142,6 +143,25 @@ struct http_call *http_post(struct http *h, const struct http_ask *ask,
 		SET(call->easy, CURLOPT_CAINFO, ask->ca_file);
 		SET(call->easy, CURLOPT_CAPATH, NULL);
 	}
+	return call;
+}
+
+struct http_call *http_post(struct http *h, const struct http_ask *ask,
+	http_done_cb *on_done, void *self)
+{
+	struct http_call *call = prepare(h, ask, on_done, self);
+
+	SET(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ask->body.len);
+	SET(call->easy, CURLOPT_COPYPOSTFIELDS, ask->body.ptr);
+	multi_add(h->multi, call->easy, call);
+	return call;
+}
+
+struct http_call *http_get(struct http *h, const struct http_ask *ask,
+	http_done_cb *on_done, void *self)
+{
+	struct http_call *call = prepare(h, ask, on_done, self);
+
 	multi_add(h->multi, call->easy, call);
 	return call;
 }

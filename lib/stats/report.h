@@ -15,6 +15,10 @@ enum { REPORT_MAX_BYTES = 4 * 1024 * 1024 };
 /* Appends the table: times in milliseconds, moments in UTC. */
 void report_table(const struct stats *s, struct buf *out);
 
+/* Appends a table of latencies for a spreadsheet, with a line of names; times in
+ * microseconds. */
+void report_csv(const struct stats *s, struct buf *out);
+
 /* Appends one JSON object, without a newline; times in microseconds.  `live'
  * adds what the programs say about themselves, `depths' the queues; NULL:
  * nothing does. */

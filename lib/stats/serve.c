@@ -14,8 +14,14 @@
 #include "stats/face.h"
 #include "stats/history.h"
 #include "stats/live.h"
+#include "stats/watch.h"
 
-enum { DATAGRAM_BYTES = 64 * 1024, DATAGRAMS_A_TURN = 64, TICK_US = 1000000 };
+enum {
+	DATAGRAM_BYTES = 64 * 1024,
+	DATAGRAMS_A_TURN = 64,
+	TICK_US = 1000000,
+	HTTP_OK = 200
+};
 
 struct serve {
 	struct serve_setup setup;
@@ -52,6 +58,29 @@ static void on_get(void *self, const char *path, struct httpd_reply *reply)
 	reply->status = face_get(&face, path, &reply->type, &reply->body);
 }
 
+static void print_table(struct serve *s)
+{
+	const struct face face = { s->setup.stats, s->live,
+		s->depth == NULL ? NULL : &s->depths, s->history,
+		s->started_unix_ms };
+	struct err err = { 0 };
+	const char *type;
+	struct buf stats;
+	struct buf history;
+
+	buf_init(&stats, HTTPD_BODY_MAX_BYTES);
+	buf_init(&history, HTTPD_BODY_MAX_BYTES);
+	if (face_get(&face, "/api/stats", &type, &stats) != HTTP_OK ||
+		face_get(&face, "/api/history", &type, &history) != HTTP_OK) {
+		BUG("numbers of our own are not there");
+	}
+	if (watch_print(&stats, &history, &err) != 0) {
+		log_warn("%s", err.text);
+	}
+	buf_release(&stats);
+	buf_release(&history);
+}
+
 static void on_tick(void *self)
 {
 	struct serve *s = self;
@@ -59,6 +88,9 @@ static void on_tick(void *self)
 	loop_timer_set(s->setup.loop, &s->tick, TICK_US, on_tick, s);
 	look(s);
 	history_tick(s->history, s->setup.stats, s->live);
+	if (s->setup.is_watched) {
+		print_table(s);
+	}
 }
 
 static void on_datagram(void *self, int fd, unsigned ready)
@@ -128,12 +160,15 @@ static int open_all(struct serve *s, struct err *err)
 		s->watch = loop_watch(
 			s->setup.loop, s->counters, LOOP_READ, on_datagram, s);
 	}
-	if (s->setup.listen == NULL) {
+	if (s->setup.listen == NULL && !s->setup.is_watched) {
 		return 0;
+	}
+	if (watch_queues(s, err) != 0) {
+		return -1;
 	}
 	s->history = history_new();
 	on_tick(s);
-	return watch_queues(s, err) != 0 ? -1 : listen_at(s, err);
+	return s->setup.listen == NULL ? 0 : listen_at(s, err);
 }
 
 int serve_open(

@@ -5,6 +5,8 @@
 #ifndef PUSH_STATS_SERVE_H
 #define PUSH_STATS_SERVE_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/loop.h"
 #include "record/conf.h"
@@ -19,6 +21,7 @@ struct serve_setup {
 	const char *counters; /* socket of the programs' reports; NULL: none */
 	const char *listen;   /* "ADDRESS:PORT"; NULL: nobody may look in */
 	const char *ports_file;  /* gets "http PORT"; NULL: none */
+	bool is_watched;         /* print the live table once a second */
 	const struct conf *conf; /* for the queues and their Redis */
 };
 

@@ -142,6 +142,27 @@ counts_to() { # N
 	same_as_jq captured.ndjson "$output_file"
 }
 
+@test "the CSV has the numbers of the JSON" {
+	many 300 >captured.ndjson
+	push-stats --report --format json <captured.ndjson >report
+	stage_file captured.ndjson push-stats --report --format csv
+	[ "$status" -eq 0 ]
+	jq -r '(.nodes[] | .node as $n | .classes[] | (["wait", "service"][] as $w | [$w, $n, .priority, .kind, "", .[$w]]),
+			["latency", $n, .priority, .kind, "", .total]),
+		(.queue_wait[] | ["queue-wait", "", .priority, .kind, "", .]),
+		(.end_to_end[] | ["end-to-end", "", .priority, .kind, .outcome, .])
+		| .[:5] + (.[5] | [.count, .min_us, .p50_us, .p95_us, .p99_us, .max_us]) | map(tostring) | join(",")' report | sort >want
+	[ "$(wc -l <want)" -gt 50 ]
+	sed 1d "$output_file" | cut -d, -f1-6,8,9,11,12,14 | sort >got
+	diff want got
+	[ "$(head -n 1 "$output_file")" = what,node,priority,kind,outcome,records,mean_us,min_us,p50_us,p90_us,p95_us,p99_us,p999_us,max_us ]
+	[ "$(awk -F, 'NF != 14' "$output_file")" = '' ]
+	# A name that would break a line of CSV is quoted.
+	echo '{"trace":{"t0_us":1,"a,\"b":[0,1]}}' >odd
+	stage_file odd push-stats --report --format csv
+	[[ $output == *'latency,"a,""b",normal,single,,1,'* ]]
+}
+
 @test "no input gives an empty report" {
 	stage '' push-stats --report --format json
 	[ "$status" -eq 0 ]
@@ -176,9 +197,9 @@ counts_to() { # N
 }
 
 @test "a wrong format or address is a usage failure" {
-	stage '' push-stats --report --format csv
+	stage '' push-stats --report --format xml
 	[ "$status" -eq 100 ]
-	logged "table or json"
+	logged "table, json or csv"
 	for address in nonsense 127.0.0.1 127.0.0.1:x 127.0.0.1:70000; do
 		stage '' push-stats --listen "$address"
 		[ "$status" -eq 100 ]
@@ -319,6 +340,29 @@ counts_to() { # N
 	[ "$(get /healthz)" = ok ]
 	stage '' push-stats -c push.conf --listen nonsense
 	[ "$status" -eq 100 ]
+}
+
+# --- the live table ------------------------------------------------------------------
+
+@test "the live table shows this chain's numbers, or another one's" {
+	start -p -o table stats push-stats --listen 127.0.0.1:0 --ports-file "$PWD/ports" --watch --counters "$PWD/counters"
+	URL=http://127.0.0.1:$(cut -d' ' -f2 ports)
+	report counters auth 2 470 460 10
+	feed stats "$(accepted '"pop":[0,5],"auth":[9,20],"apns":[30,2500,{"status":200,"answer":"ok"}],"ack":[2600,2700]')
+"
+	shows() { tail -n 20 "$1" | grep -Eq "$2"; }
+	wait_until 10 shows table ' 1 records$'
+	wait_until 10 shows table '^auth +[0-9.]+ +- +10 '
+	wait_until 10 shows table '^apns +0\.[0-9] +0\.[0-9] +100\.00% +100\.00% +2\.470 +2\.470 +- +-$'
+	[ "$(head -c 1 table | od -An -tx1)" != ' 1b' ] # no terminal, no control codes
+	start -o other other push-stats --from "$URL"
+	wait_until 10 shows other ' 1 records$'
+	wait_until 10 shows other '^auth +[0-9.]+ +- +10 '
+	stop stats
+	said() { grep -q 'no numbers from' other.err; }
+	wait_until 10 said
+	stop other
+	[ "$status" -eq 0 ]
 }
 
 # --- limits --------------------------------------------------------------------------

@@ -1,0 +1,381 @@
+/* One table a second. */
+#include "stats/watch.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/http.h"
+#include "stats/table.h"
+
+enum {
+	TEXT_MAX_BYTES = 4 * 1024 * 1024,
+	SECONDS_LOOKED_AT = 10,
+	TICK_US = 1000 * 1000,
+	TIMEOUT_MS = 5000,
+	PATH_BYTES = 1024,
+};
+
+/* --- the table ------------------------------------------------------------- */
+
+/* The element of `list' whose `member' is `name'; NULL: none. */
+static const struct json *find(
+	const struct json *list, const char *member, struct span name)
+{
+	struct json_iter it = json_iter(list);
+	const struct json *item;
+
+	while ((item = json_next(&it)) != NULL) {
+		if (span_equal(json_text(json_get(item, member)), name)) {
+			return item;
+		}
+	}
+	return NULL;
+}
+
+/* Sum and greatest of the last seconds of a series. */
+static size_t last_of(const struct json *series, int64_t *sum, int64_t *most)
+{
+	size_t count = json_count(series);
+	size_t from = count > SECONDS_LOOKED_AT ? count - SECONDS_LOOKED_AT : 0;
+
+	*sum = *most = 0;
+	for (size_t i = from; i < count; i++) {
+		int64_t n = 0;
+
+		if (json_int(json_at(series, i), &n) == 0) {
+			*sum += n;
+			*most = n > *most ? n : *most;
+		}
+	}
+	return count - from;
+}
+
+static void put_rate(struct table *t, const struct json *series)
+{
+	int64_t sum;
+	int64_t most;
+	size_t seconds = last_of(series, &sum, &most);
+	char text[32];
+
+	if (seconds == 0 || fmt_into(text, sizeof(text), "%.1f",
+				    (double)sum / (double)seconds) != 0) {
+		table_text(t, "-");
+		return;
+	}
+	table_text(t, text);
+}
+
+static void put_greatest_ms(struct table *t, const struct json *series)
+{
+	int64_t sum;
+	int64_t most;
+
+	if (last_of(series, &sum, &most) == 0 || most == 0) {
+		table_text(t, "-");
+	} else {
+		table_ms(t, most);
+	}
+}
+
+static void put_number(struct table *t, const struct json *n)
+{
+	int64_t value;
+
+	if (json_int(n, &value) == 0 && value >= 0) {
+		table_u64(t, (uint64_t)value);
+	} else {
+		table_text(t, "-");
+	}
+}
+
+static void put_us(struct table *t, const struct json *us)
+{
+	int64_t value;
+
+	if (json_int(us, &value) == 0 && value > 0) {
+		table_ms(t, value);
+	} else {
+		table_text(t, "-");
+	}
+}
+
+static void put_name(struct table *t, struct span name)
+{
+	table_text(t, name.ptr == NULL ? "-" : name.ptr);
+}
+
+/* Ends a table with an empty line. */
+static void end(struct table *t, struct buf *out)
+{
+	if (t->count > t->columns) {
+		table_write(t, out);
+		buf_putc(out, '\n');
+	}
+	table_release(t);
+}
+
+static void put_node(struct table *t, struct span name,
+	const struct json *stats, const struct json *history)
+{
+	const struct json *live = find(json_get(stats, "live"), "node", name);
+	const struct json *sum = find(json_get(stats, "nodes"), "node", name);
+	const struct json *track =
+		find(json_get(history, "nodes"), "node", name);
+	const struct json *records = json_get(track, "records");
+
+	if (span_is(name, "stats")) {
+		records = json_path(history, "all.records");
+	}
+	put_name(t, name);
+	put_rate(t, records);
+	put_number(t, json_get(live, "pipe"));
+	put_number(t, json_get(live, "inside"));
+	put_greatest_ms(t, json_get(track, "p99_us"));
+	put_us(t, json_path(sum, "total.p50_us"));
+	put_us(t, json_path(sum, "total.p99_us"));
+	put_us(t, json_path(sum, "wait.p99_us"));
+	put_number(t, json_get(live, "processes"));
+}
+
+static void put_nodes(
+	const struct json *stats, const struct json *history, struct buf *out)
+{
+	static const char *const heads[] = { "node", "/s", "pipe", "inside",
+		"p99 10s, ms", "p50", "p99", "wait p99", "programs", NULL };
+	const struct json *live = json_get(stats, "live");
+	struct json_iter it = json_iter(live);
+	const struct json *item;
+	struct table t;
+
+	table_init_heads(&t, heads);
+	while ((item = json_next(&it)) != NULL) {
+		put_node(&t, json_text(json_get(item, "node")), stats, history);
+	}
+	it = json_iter(json_get(stats, "nodes"));
+	while ((item = json_next(&it)) != NULL) {
+		struct span name = json_text(json_get(item, "node"));
+
+		if (find(live, "node", name) == NULL) {
+			put_node(&t, name, stats, history);
+		}
+	}
+	end(&t, out);
+}
+
+static void put_queues(const struct json *stats, struct buf *out)
+{
+	static const char *const heads[] = { "queue", "ready", "oldest, ms",
+		"redeliver", "delayed", "overdue", "dead", NULL };
+	static const char *const members[] = { "ready", "oldest_age_ms",
+		"redeliver", "delayed", "overdue", "dead" };
+	struct json_iter it = json_iter(json_get(stats, "queues"));
+	const struct json *item;
+	struct table t;
+
+	table_init_heads(&t, heads);
+	while ((item = json_next(&it)) != NULL) {
+		put_name(&t, json_text(json_get(item, "queue")));
+		for (size_t i = 0; i < sizeof(members) / sizeof(*members);
+			i++) {
+			put_number(&t, json_get(item, members[i]));
+		}
+	}
+	end(&t, out);
+}
+
+static void put_share(
+	struct table *t, const struct json *v, const char *of, const char *also)
+{
+	int64_t accepted = 0;
+	int64_t whole = 0;
+	int64_t more = 0;
+	char text[32];
+
+	if (json_int(json_get(v, "accepted"), &accepted) != 0 ||
+		json_int(json_get(v, of), &whole) != 0 ||
+		(also != NULL && json_int(json_get(v, also), &more) != 0) ||
+		whole + more == 0 ||
+		fmt_into(text, sizeof(text), "%.2f%%",
+			100.0 * (double)accepted / (double)(whole + more)) !=
+			0) {
+		table_text(t, "-");
+		return;
+	}
+	table_text(t, text);
+}
+
+static void put_vendors(
+	const struct json *stats, const struct json *history, struct buf *out)
+{
+	static const char *const heads[] = { "vendor", "/s", "accepted/s",
+		"success", "of all", "p50, ms", "p99", "connections", "streams",
+		NULL };
+	struct json_iter it = json_iter(json_get(stats, "vendors"));
+	const struct json *v;
+	struct table t;
+
+	table_init_heads(&t, heads);
+	while ((v = json_next(&it)) != NULL) {
+		struct span name = json_text(json_get(v, "vendor"));
+		const struct json *track =
+			find(json_get(history, "vendors"), "vendor", name);
+		const struct json *facts = json_get(
+			find(json_get(stats, "live"), "node", name), "facts");
+
+		put_name(&t, name);
+		put_rate(&t, json_get(track, "records"));
+		put_rate(&t, json_get(track, "accepted"));
+		put_share(&t, v, "accepted", "at_fault");
+		put_share(&t, v, "records", NULL);
+		put_us(&t, json_path(v, "latency.p50_us"));
+		put_us(&t, json_path(v, "latency.p99_us"));
+		put_number(&t, json_get(facts, "connections"));
+		put_number(&t, json_get(facts, "streams"));
+	}
+	end(&t, out);
+}
+
+void watch_table(
+	const struct json *stats, const struct json *history, struct buf *out)
+{
+	time_t now = (time_t)(clock_unix_ms() / 1000);
+	int64_t records = 0;
+	struct tm parts;
+
+	if (json_int(json_get(stats, "records"), &records) != 0) {
+		records = 0;
+	}
+	if (gmtime_r(&now, &parts) != NULL) {
+		buf_fmt(out, "%02d:%02d:%02d UTC   ", parts.tm_hour,
+			parts.tm_min, parts.tm_sec);
+	}
+	buf_fmt(out, "%lld records%s\n\n", (long long)records,
+		json_bool(json_get(stats, "queues_known"), true)
+			? ""
+			: "   Redis is not reached");
+	put_queues(stats, out);
+	put_nodes(stats, history, out);
+	put_vendors(stats, history, out);
+}
+
+int watch_print(
+	const struct buf *stats, const struct buf *history, struct err *err)
+{
+	struct json_doc *s =
+		json_parse(stats->data, stats->len, JSON_STRICT, err);
+	struct json_doc *h =
+		json_parse(history->data, history->len, JSON_STRICT, err);
+	int result = -1;
+	struct buf out;
+
+	buf_init(&out, TEXT_MAX_BYTES);
+	if (s != NULL && h != NULL) {
+		if (isatty(STDOUT_FILENO)) {
+			/* ECMA-48: cursor home, erase to the end. */
+			buf_text(&out, "\033[H\033[J");
+		}
+		watch_table(json_root(s), json_root(h), &out);
+		result = buf_write_fd(&out, STDOUT_FILENO, err);
+	}
+	buf_release(&out);
+	json_free(s);
+	json_free(h);
+	return result;
+}
+
+/* --- another process ------------------------------------------------------- */
+
+struct watch {
+	struct loop *loop;
+	struct loop_timer tick;
+	struct http *http; /* owned */
+	const char *url;
+	struct http_call *call; /* under way; NULL: none */
+	bool has_stats;         /* and now the history is asked for */
+	struct buf stats;
+};
+
+static void ask(struct watch *w, const char *path, http_done_cb *on_done);
+
+static void fail(struct watch *w, const char *why)
+{
+	log_warn("no numbers from '%s': %s", w->url, why);
+	w->has_stats = false;
+}
+
+static void on_answer(void *self, const struct http_answer *a)
+{
+	struct watch *w = self;
+	struct err err = { 0 };
+	struct buf history;
+
+	w->call = NULL;
+	if (a->status != 200) {
+		fail(w, a->status == 0 ? a->error : "it answers with an error");
+		return;
+	}
+	if (!w->has_stats) {
+		buf_reset(&w->stats);
+		buf_put(&w->stats, a->body.ptr, a->body.len);
+		w->has_stats = true;
+		ask(w, "/api/history", on_answer);
+		return;
+	}
+	w->has_stats = false;
+	buf_init(&history, TEXT_MAX_BYTES);
+	buf_put(&history, a->body.ptr, a->body.len);
+	if (watch_print(&w->stats, &history, &err) != 0) {
+		fail(w, err.text);
+	}
+	buf_release(&history);
+}
+
+static void ask(struct watch *w, const char *path, http_done_cb *on_done)
+{
+	char url[PATH_BYTES];
+	struct http_ask what = { .url = url,
+		.timeout_ms = TIMEOUT_MS,
+		.answer_max_bytes = TEXT_MAX_BYTES };
+
+	if (fmt_into(url, sizeof(url), "%s%s", w->url, path) != 0) {
+		fail(w, "the address is too long");
+		return;
+	}
+	w->call = http_get(w->http, &what, on_done, w);
+}
+
+static void on_tick(void *self)
+{
+	struct watch *w = self;
+
+	loop_timer_set(w->loop, &w->tick, TICK_US, on_tick, w);
+	if (w->call == NULL) {
+		ask(w, "/api/stats", on_answer);
+	}
+}
+
+struct watch *watch_open(struct loop *loop, const char *url)
+{
+	struct watch *w = mem_array(1, sizeof(*w));
+
+	w->loop = loop;
+	w->url = url;
+	w->http = http_new(loop);
+	buf_init(&w->stats, TEXT_MAX_BYTES);
+	on_tick(w);
+	return w;
+}
+
+void watch_close(struct watch *w)
+{
+	if (w == NULL) {
+		return;
+	}
+	loop_timer_stop(w->loop, &w->tick);
+	http_free(w->http);
+	buf_release(&w->stats);
+	mem_free(w);
+}
