@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .PHONY: all help demo check check-crash units unit lint flags format fuzz fuzzers coverage \
-	distcheck check-debian13 check-compose check-monitoring bench install uninstall clean deps-build deps-run deps-test deps-lint FORCE
+	distcheck check-debian13 check-compose check-monitoring bench-send install uninstall clean deps-build deps-run deps-test deps-lint FORCE
 
 VERSION := $(shell cat VERSION)
 STAGES  := $(patsubst stages/%.c,%,$(wildcard stages/push-*.c))
@@ -171,6 +171,11 @@ check-compose: ## build the image, run docker-compose.yml, kill a service (root)
 
 check-monitoring: ## scrape the running chain with a real Prometheus: metrics, alerts, dashboard
 	@scripts/check-monitoring
+
+bench-send: deps-test ## CPU and memory of a notification: push-apns, h2load, node-apn, apns2 (QUICK=1)
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@PUSH_BIN='$(BIN)' test/bench/peers/install build/peers
+	@PUSH_BIN='$(BIN)' test/bench/send $(if $(QUICK),--quick,--out docs/bench-send.txt)
 
 distcheck: deps-build ## build, install and run from nothing but the tracked files
 	@scripts/distcheck
