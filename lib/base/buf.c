@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-enum { FIRST_BYTES = 256 };
+enum { FIRST_BYTES = 128 };
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -48,10 +48,31 @@ char *buf_room(struct buf *b, size_t len)
 	return b->data + b->len;
 }
 
+void buf_fit(struct buf *b, size_t size)
+{
+	b->len = 0;
+	b->is_over = size > b->max;
+	if (size > b->cap && !b->is_over) {
+		mem_free(b->data);
+		b->data = NULL;
+		b->cap = 0; /* should this allocation be the one that fails */
+		b->data = mem_alloc(size);
+		b->cap = size;
+	}
+}
+
 void buf_put(struct buf *b, const void *ptr, size_t len)
 {
-	char *dst = buf_room(b, len);
+	char *dst;
 
+	if (len < b->cap - b->len && !b->is_over) { /* nearly always */
+		if (len > 0) {
+			memcpy(b->data + b->len, ptr, len);
+			b->len += len;
+		}
+		return;
+	}
+	dst = buf_room(b, len);
 	if (dst != NULL && len > 0) {
 		memcpy(dst, ptr, len);
 		b->len += len;
@@ -60,7 +81,11 @@ void buf_put(struct buf *b, const void *ptr, size_t len)
 
 void buf_putc(struct buf *b, char c)
 {
-	buf_put(b, &c, 1);
+	if (b->len < b->cap && !b->is_over) {
+		b->data[b->len++] = c;
+	} else {
+		buf_put(b, &c, 1);
+	}
 }
 
 void buf_text(struct buf *b, const char *text)

@@ -29,6 +29,10 @@ void buf_release(struct buf *b);
 /* Empties it, keeps the memory, forgets an overflow. */
 void buf_reset(struct buf *b);
 
+/* Empties it and makes it hold `size' bytes, without the slack that growing
+ * leaves: for what is kept in great numbers. */
+void buf_fit(struct buf *b, size_t size);
+
 void buf_put(struct buf *b, const void *ptr, size_t len);
 void buf_putc(struct buf *b, char c);
 void buf_text(struct buf *b, const char *text);

@@ -7,6 +7,15 @@
 
 #include "base/err.h"
 
+enum { LEN_BYTES = 8 }; /* before each part, so that none runs into the next */
+
+static void update(EVP_MD_CTX *ctx, const void *ptr, size_t len)
+{
+	if (len > 0 && EVP_DigestUpdate(ctx, ptr, len) != 1) {
+		BUG("SHA-256 failed");
+	}
+}
+
 struct digest digest_of(const void *ptr, size_t len)
 {
 	return digest_of_parts(&(struct digest_part){ ptr, len }, 1);
@@ -17,6 +26,8 @@ struct digest digest_of_parts(const struct digest_part *parts, size_t count)
 	static EVP_MD_CTX *ctx; /* reused: one thread, and making one is dear */
 	static EVP_MD *sha256;
 	unsigned char full[EVP_MAX_MD_SIZE];
+	unsigned char small[256];
+	size_t len = 0;
 	struct digest d;
 
 	if (ctx == NULL) {
@@ -28,18 +39,25 @@ struct digest digest_of_parts(const struct digest_part *parts, size_t count)
 		BUG("SHA-256 is not there");
 	}
 	for (size_t i = 0; i < count; i++) {
-		unsigned char len[8];
-
-		for (size_t j = 0; j < sizeof(len); j++) {
-			len[j] = (unsigned char)((uint64_t)parts[i].len >>
-						 (8 * j));
+		/* Short parts, which is most, are hashed in one go. */
+		if (len + LEN_BYTES + parts[i].len > sizeof(small)) {
+			update(ctx, small, len);
+			len = 0;
 		}
-		if (EVP_DigestUpdate(ctx, len, sizeof(len)) != 1 ||
-			EVP_DigestUpdate(ctx, parts[i].ptr, parts[i].len) !=
-				1) {
-			BUG("SHA-256 failed");
+		for (size_t j = 0; j < LEN_BYTES; j++) {
+			small[len++] = (unsigned char)((uint64_t)parts[i].len >>
+						       (8 * j));
+		}
+		if (len + parts[i].len > sizeof(small)) {
+			update(ctx, small, len);
+			update(ctx, parts[i].ptr, parts[i].len);
+			len = 0;
+		} else if (parts[i].len > 0) {
+			memcpy(small + len, parts[i].ptr, parts[i].len);
+			len += parts[i].len;
 		}
 	}
+	update(ctx, small, len);
 	if (EVP_DigestFinal_ex(ctx, full, NULL) != 1) {
 		BUG("SHA-256 failed");
 	}

@@ -21,7 +21,9 @@ struct record_body {
 	bool is_empty_trace; /* the trace has no member yet */
 	bool is_new_trace;   /* t0_us is ours to write */
 	bool is_new_uid;     /* uid is ours to write, into the trace */
-	char *text;          /* the in-place copy that was parsed */
+	bool is_shrunk;      /* there is no parsed form any more */
+	bool had_stamp; /* if is_shrunk: the trace has its writer's stamp */
+	char *text;     /* the in-place copy that was parsed */
 	size_t text_cap;
 	struct json_arena arena; /* the values */
 	struct buf facts;        /* `"name":value,…' of this node's stamp */

@@ -232,8 +232,13 @@ const struct json *json_next(struct json_iter *it)
 void json_write(struct buf *b, const struct json *v)
 {
 	size_t len = 0;
-	char *text = yyjson_val_write(val(v), YYJSON_WRITE_NOFLAG, &len);
+	char *text;
 
+	if (yyjson_is_str(val(v))) { /* most are; without an allocation */
+		json_put_span(b, json_text(v));
+		return;
+	}
+	text = yyjson_val_write(val(v), YYJSON_WRITE_NOFLAG, &len);
 	if (text == NULL) {
 		BUG("a parsed value cannot be written");
 	}
@@ -316,6 +321,11 @@ static void put_escape(struct buf *b, unsigned char c)
 	buf_put(b, text, 2);
 }
 
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 void json_put_text(struct buf *b, const char *ptr, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)ptr;
@@ -324,9 +334,14 @@ void json_put_text(struct buf *b, const char *ptr, size_t len)
 
 	buf_putc(b, '"');
 	while (i < len) {
-		size_t n = utf8_len(p + i, len - i);
+		size_t n;
 
-		if (n > 0 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
+		if (is_plain(p[i])) {
+			i++;
+			continue;
+		}
+		n = utf8_len(p + i, len - i);
+		if (n > 1) {
 			i += n;
 			continue;
 		}

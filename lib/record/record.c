@@ -12,9 +12,23 @@
 #include "base/mem.h"
 #include "record/body.h"
 
-enum { POOL_KEEPS = 4096 };
+enum {
+	POOL_KEEPS = 4096,
+	LINE_STEP_BYTES = 64, /* room of lines: many may be held at once */
+	FORMS_KEPT = 16,
+	FORM_KEPT_BYTES = 64 * 1024, /* of one form */
+};
+
+/* Where a line is parsed: its copy and the values. */
+struct form {
+	char *text;
+	size_t text_cap;
+	struct json_arena arena;
+};
 
 struct record_pool {
+	struct form forms[FORMS_KEPT]; /* of records that were shrunk */
+	size_t form_count;
 	size_t max_bytes;
 	char *uid_seed; /* owned */
 	uint64_t uid_count;
@@ -59,6 +73,12 @@ void record_pool_free(struct record_pool *pool)
 
 		pool->free = r->next;
 		destroy(r);
+	}
+	while (pool->form_count > 0) {
+		struct form *form = &pool->forms[--pool->form_count];
+
+		mem_free(form->text);
+		mem_free(form->arena.mem);
 	}
 	mem_free(pool->uid_seed);
 	mem_free(pool);
@@ -423,6 +443,7 @@ static void clear(struct record *r, int64_t in_unix_us)
 	buf_reset(&b->facts);
 	buf_reset(&b->members);
 	b->is_new_trace = b->is_new_uid = false;
+	b->is_shrunk = b->had_stamp = false;
 	b->is_empty_task = b->is_empty_trace = false;
 	b->seam = b->trace_end = 0;
 	b->replay_out_unix_us = 0;
@@ -442,12 +463,27 @@ static struct span trimmed(struct span s)
 	return s;
 }
 
+/* The memory that another record has let go of, still warm. */
+static void take_form(struct record_body *b)
+{
+	struct record_pool *pool = b->pool;
+
+	if (b->text == NULL && pool->form_count > 0) {
+		struct form form = pool->forms[--pool->form_count];
+
+		b->text = form.text;
+		b->text_cap = form.text_cap;
+		b->arena = form.arena;
+	}
+}
+
 /* Parses what body->line holds; -1 when it is not one JSON object. */
 static int parse_line(struct record *r)
 {
 	struct record_body *b = r->body;
 	size_t need = b->line.len + JSON_PADDING_BYTES;
 
+	take_form(b);
 	if (need > b->text_cap) {
 		mem_free(b->text);
 		b->text_cap = need < 1024 ? 1024 : need;
@@ -644,7 +680,8 @@ static void set_line(struct record *r, struct span line)
 	char *data;
 
 	line = trimmed(line);
-	buf_reset(&r->body->line);
+	buf_fit(&r->body->line, (line.len + LINE_STEP_BYTES) / LINE_STEP_BYTES *
+					LINE_STEP_BYTES);
 	buf_put(&r->body->line, line.ptr, line.len);
 	data = r->body->line.data;
 	while (line.len > 0 && data != NULL &&
@@ -837,6 +874,53 @@ void record_token_hash(struct span token, char dst[9])
 	struct digest d = digest_of(token.ptr, token.len);
 
 	digest_hex(&d, 4, dst);
+}
+
+void record_shrink(struct record *r, const char *node)
+{
+	struct record_body *b = r->body;
+	struct record_pool *pool = b->pool;
+	const struct span none = { NULL, 0 };
+
+	b->had_stamp = record_passed(r, node);
+	b->is_shrunk = true;
+	r->root = r->device = r->message = r->trace = NULL;
+	r->app = r->id = r->user = r->category = r->campaign = none;
+	r->dedupe_key = r->topic = r->condition = r->channel = none;
+	r->token = r->queue = r->receipt = none;
+	if (!b->is_new_uid) {
+		r->uid = none;
+	}
+	if (pool->form_count < FORMS_KEPT &&
+		b->text_cap + b->arena.cap <= FORM_KEPT_BYTES) {
+		pool->forms[pool->form_count++] =
+			(struct form){ b->text, b->text_cap, b->arena };
+	} else {
+		mem_free(b->text);
+		mem_free(b->arena.mem);
+	}
+	b->text = NULL;
+	b->text_cap = 0;
+	b->arena = (struct json_arena){ NULL, 0 };
+}
+
+void record_restore(struct record *r)
+{
+	struct record_body *b = r->body;
+	struct span last;
+	unsigned traces = 0;
+
+	if (!b->is_shrunk) {
+		return;
+	}
+	b->is_shrunk = false;
+	if (parse_line(r) != 0) {
+		BUG("a record that was read does not parse again");
+	}
+	(void)take_members(r, &last, &traces); /* as it did before */
+	if (r->trace != NULL) {
+		take_trace(r);
+	}
 }
 
 /* --- replay ---------------------------------------------------------------- */

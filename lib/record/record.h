@@ -186,6 +186,16 @@ void record_write(struct record *r, const char *node, int64_t out_unix_us,
 
 void record_free(struct record_pool *pool, struct record *r); /* accepts NULL */
 
+/*
+ * Lets go of the parsed form, which takes several times the room of the line:
+ * for stages that keep many records for long.  Texts and JSON are absent from
+ * then on; numbers stay, facts may be added, and it can be decided and written
+ * by `node'.
+ */
+void record_shrink(struct record *r, const char *node);
+/* Parses it again: all is there as before. */
+void record_restore(struct record *r);
+
 /* --- for readers of traces --- */
 
 /* One node's stamp. */

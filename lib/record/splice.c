@@ -226,6 +226,11 @@ static void put_trace_without(
 	}
 }
 
+static bool has_stamp(const struct record *r, const char *node)
+{
+	return r->body->is_shrunk ? r->body->had_stamp : record_passed(r, node);
+}
+
 /* The line up to where the stamp goes, with its comma where one is due. */
 static void put_head(struct buf *out, const struct record *r, const char *node)
 {
@@ -246,7 +251,7 @@ static void put_head(struct buf *out, const struct record *r, const char *node)
 			buf_putc(out, ',');
 		}
 		buf_text(out, "\"trace\":{");
-	} else if (record_passed(r, node)) {
+	} else if (has_stamp(r, node)) {
 		buf_text(out, "\"trace\":{");
 		put_trace_without(out, body_trace(b), node);
 	} else {

@@ -366,6 +366,45 @@ static void replay_takes_back_what_this_node_said(void)
 	end();
 }
 
+/* What was parsed is gone, and its memory used by the next record. */
+static void a_shrunk_record_is_written_as_if_it_were_whole(void)
+{
+	struct record *bare;
+	struct record *stamped;
+	struct record *other;
+
+	begin();
+	bare = line("{\"id\":\"a\"}");
+	record_shrink(bare, "n");
+	stamped =
+		line("{\"id\":\"b\",\"trace\":{\"t0_us\":5000000,\"uid\":\"u\","
+		     "\"n\":[1,2],\"m\":[3,4]}}");
+	record_shrink(stamped, "n");
+	CHECK(stamped->root == NULL && stamped->id.ptr == NULL);
+	CHECK(stamped->t0_unix_us == 5000000);
+	other = line("{\"id\":\"another one\",\"app\":\"shop\"}");
+	CHECK(span_is(other->app, "shop"));
+	record_restore(stamped);
+	CHECK(span_is(stamped->id, "b") && span_is(stamped->uid, "u"));
+	CHECK(record_passed(stamped, "m"));
+	record_fact_int(bare, "status", 200);
+	record_decide(bare, REASON_OK);
+	CHECK(is(written(bare),
+		"{\"id\":\"a\",\"trace\":{\"t0_us\":5000000,\"uid\":\"s-1\","
+		"\"n\":[0,7,{\"status\":200}],\"outcome\":\"accepted\","
+		"\"reason\":\"ok\"}}\n"));
+	CHECK(is(written(stamped),
+		"{\"id\":\"b\",\"trace\":{\"t0_us\":5000000,\"uid\":\"u\",\"m\":[3,4],"
+		"\"n\":[0,7]}}\n"));
+	record_free(pool, other);
+	/* A record that was shrunk is a whole one when it is used again. */
+	CHECK(is(written(line("{\"id\":\"c\",\"trace\":{\"t0_us\":5000000,"
+			      "\"uid\":\"u\",\"n\":[1,2]}}")),
+		"{\"id\":\"c\",\"trace\":{\"t0_us\":5000000,\"uid\":\"u\","
+		"\"n\":[0,7]}}\n"));
+	end();
+}
+
 static void some_of_everything(void)
 {
 	begin();
@@ -399,6 +438,7 @@ int main(int argc, char **argv)
 		TEST(a_task_is_replaced_and_the_trace_stays),
 		TEST(children_share_trace_and_identity),
 		TEST(replay_takes_back_what_this_node_said),
+		TEST(a_shrunk_record_is_written_as_if_it_were_whole),
 		TEST(failing_memory_ends_the_program_cleanly),
 		TEST_END,
 	};
