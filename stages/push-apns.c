@@ -67,6 +67,7 @@ static int app_open(void *self, struct run *run, struct err *err)
 
 	a->run = run;
 	a->setup.loop = run_loop(run);
+	a->setup.node = run_node(run);
 	a->setup.emit = app_emit;
 	a->setup.discard = app_discard;
 	a->setup.self = a;

@@ -547,6 +547,10 @@ static ssize_t http2_on_body_wanted(nghttp2_session *session, int32_t stream_id,
 	c->body_waiting_bytes -= n;
 	if (n == left) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		q->body.ptr = NULL;
+		if (c->events->on_written != NULL) {
+			c->events->on_written(c->self, q);
+		}
 	}
 	return (ssize_t)n;
 }
@@ -687,21 +691,25 @@ static void http2_request_reset(struct http2_request *q)
 	buf_reset(&q->answer);
 }
 
-void http2_submit(struct http2 *c, struct http2_request *q)
+void http2_submit(struct http2 *c, struct http2_request *q,
+	const struct http2_field *fields, size_t field_count)
 {
-	nghttp2_nv fields[HTTP2_FIELDS_MAX];
+	nghttp2_nv nv[HTTP2_FIELDS_MAX];
 	const nghttp2_data_provider body = {
 		.read_callback = http2_on_body_wanted,
 	};
 
-	for (size_t i = 0; i < q->field_count; i++) {
-		const struct http2_field *f = &q->fields[i];
+	if (field_count > HTTP2_FIELDS_MAX) {
+		BUG("a request of %zu fields", field_count);
+	}
+	for (size_t i = 0; i < field_count; i++) {
+		const struct http2_field *f = &fields[i];
 		unsigned flags =
 			NGHTTP2_NV_FLAG_NO_COPY_NAME |
 			NGHTTP2_NV_FLAG_NO_COPY_VALUE |
 			(f->is_unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : 0U);
 
-		fields[i] = (nghttp2_nv){
+		nv[i] = (nghttp2_nv){
 			.name = (uint8_t *)f->name.ptr,
 			.value = (uint8_t *)f->value.ptr,
 			.namelen = f->name.len,
@@ -714,8 +722,8 @@ void http2_submit(struct http2 *c, struct http2_request *q)
 		c->quiet_mono_ms = clock_mono_ms();
 	}
 	http2_link(c, q);
-	q->stream_id = nghttp2_submit_request(c->session, NULL, fields,
-		q->field_count, q->body.len > 0 ? &body : NULL, q);
+	q->stream_id = nghttp2_submit_request(c->session, NULL, nv, field_count,
+		q->body.len > 0 ? &body : NULL, q);
 	if (q->stream_id < 0) {
 		http2_lose(c, nghttp2_strerror(q->stream_id));
 	} else if (q->stream_id > STREAM_ID_LAST && c->state == READY) {

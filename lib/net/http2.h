@@ -22,11 +22,11 @@
 enum {
 	HTTP2_FIELDS_MAX = 16,
 	HTTP2_ANSWER_MAX_BYTES = 8 * 1024, /* of a body; the rest is dropped */
-	HTTP2_VALUE_MAX_BYTES = 128,       /* of an answer's header field */
+	HTTP2_VALUE_MAX_BYTES = 64,        /* of an answer's header field */
 	HTTP2_DEBUG_MAX_BYTES = 256,       /* of a GOAWAY's debug data */
 };
 
-/* A header field of a request.  Texts are borrowed until the request ends. */
+/* A header field of a request.  Texts are borrowed until it is written or ends. */
 struct http2_field {
 	struct span name; /* lower case */
 	struct span value;
@@ -62,9 +62,7 @@ struct http2;
  */
 struct http2_request {
 	/* The caller's, set before http2_submit(). */
-	struct http2_field fields[HTTP2_FIELDS_MAX];
-	size_t field_count;
-	struct span body; /* borrowed until the end */
+	struct span body; /* borrowed until it is written or ends */
 	void *self;       /* for the caller */
 
 	/* The answer, readable in on_end() of HTTP2_ANSWERED. */
@@ -97,6 +95,9 @@ struct span http2_value(const struct http2_request *q, enum http2_value which);
 struct http2_events {
 	/* Open, and the server's settings are known. */
 	void (*on_ready)(void *self);
+	/* Written, or nearly: fields and body are not needed any more.  May be
+	 * NULL; calls nothing of this module's. */
+	void (*on_written)(void *self, struct http2_request *q);
 	/* This request has ended; it is the caller's again. */
 	void (*on_end)(void *self, struct http2_request *q, enum http2_end end);
 	/* There may be room for more requests now. */
@@ -129,8 +130,10 @@ struct http2 *http2_open(struct loop *l, const struct http2_target *target,
  */
 bool http2_has_room(const struct http2 *c, size_t body_bytes);
 
-/* Sends a request; only with room.  Written when the loop turns. */
-void http2_submit(struct http2 *c, struct http2_request *q);
+/* Sends a request; only with room.  Written when the loop turns.  `fields' are
+ * at most HTTP2_FIELDS_MAX. */
+void http2_submit(struct http2 *c, struct http2_request *q,
+	const struct http2_field *fields, size_t field_count);
 
 /* Gives a request up: on_end is not told, and the stream is reset.  True when
  * it was written, so that it may have been processed. */

@@ -24,6 +24,9 @@ enum {
 	REFUSAL_WAIT_MS = 25,
 	CLOSED_MS = 30 * 1000, /* until a closed credential is tried again */
 	AMBIGUOUS_MS = 1000,
+	REQUESTS_KEPT = 256, /* spare ones */
+	REQUESTS_MAX = 1024, /* of flights that wait; later ones are built
+	                        again when it is their turn */
 	HOST_MAX_BYTES = 250,
 	NAME_MAX_BYTES = 256,
 };
@@ -47,11 +50,60 @@ struct engine {
 	struct flight_list sent;
 	struct flight_list delayed;
 	struct flight_list spare;
+	struct request *requests; /* spare ones, by next */
+	size_t requests_kept;
+	size_t requests_out;
 	size_t out; /* flights that are not spare */
 	struct loop_timer tick;
 	bool is_draining;
 	int64_t drain_end_mono_ms;
 };
+
+/* --- requests, which are there only until they are written --------------------------- */
+
+static struct request *request_take(struct engine *e)
+{
+	struct request *req = e->requests;
+
+	e->requests_out++;
+	if (req == NULL) {
+		req = mem_alloc(sizeof(*req));
+		request_init(req);
+		return req;
+	}
+	e->requests = req->next;
+	e->requests_kept--;
+	return req;
+}
+
+static void request_free(struct request *req)
+{
+	request_release(req);
+	mem_free(req);
+}
+
+static void request_give_back(struct engine *e, struct flight *f)
+{
+	struct request *req = f->request;
+
+	f->request = NULL;
+	if (req == NULL) {
+		return;
+	}
+	e->requests_out--;
+	if (e->requests_kept == REQUESTS_KEPT) {
+		request_free(req);
+		return;
+	}
+	req->next = e->requests;
+	e->requests = req;
+	e->requests_kept++;
+}
+
+static void engine_on_written(void *self, struct flight *f)
+{
+	request_give_back(self, f);
+}
 
 /* --- how a flight ends ----------------------------------------------------------- */
 
@@ -81,6 +133,7 @@ static void engine_conclude(struct engine *e, struct flight *f,
 		record_fact_int(r, "tries", f->tries);
 	}
 	engine_decide(e, r, reason, after_ms);
+	request_give_back(e, f);
 	token_release(f->token);
 	f->token = NULL;
 	app_release(e->credentials, f->app);
@@ -95,7 +148,42 @@ static void engine_why(struct flight *f, const char *why)
 	record_fact_text(f->record, "why", span_of(why));
 }
 
-/* --- sending again in this process -------------------------------------------------- */
+/* --- sending, and sending again, in this process -------------------------------------------------- */
+
+/* Builds the request; the record is whole for as long as that takes.  False: it
+ * cannot be built, and the flight has ended. */
+static bool engine_build(struct engine *e, struct flight *f)
+{
+	const char *why = NULL;
+	enum reason reason;
+
+	if (f->request == NULL) {
+		f->request = request_take(e);
+	}
+	reason = e->setup.vendor->build(
+		f->app->account, f->record, f->request, &why);
+	if (reason == REASON_NONE) {
+		return true;
+	}
+	if (why != NULL) {
+		engine_why(f, why);
+	}
+	engine_conclude(e, f, reason, 0);
+	return false;
+}
+
+/* Has the request there again.  False: the flight has ended. */
+static bool engine_rebuild(struct engine *e, struct flight *f)
+{
+	if (f->request == NULL) {
+		record_restore(f->record);
+		if (!engine_build(e, f)) {
+			return false;
+		}
+		record_shrink(f->record, e->setup.node);
+	}
+	return true;
+}
 
 /* Sends it again after `delay_ms', if this process may; false when the record
  * should rather become a retry. */
@@ -149,27 +237,21 @@ static void engine_on_refused(struct engine *e, struct flight *f)
 
 /* When the app's registry got the token after the vendor's date, the vendor
  * speaks of an earlier life of it. */
-static bool token_is_newer(const struct record *r, int64_t vendor_unix_ms)
+static bool token_is_newer(const struct flight *f, int64_t vendor_unix_ms)
 {
-	int64_t registered_ms;
-
-	return vendor_unix_ms > 0 &&
-	       json_int(json_get(r->device, "registered_ms"), &registered_ms) ==
-		       0 &&
-	       registered_ms > vendor_unix_ms;
+	return vendor_unix_ms > 0 && f->registered_unix_ms > vendor_unix_ms;
 }
 
 /* The reason of an answer after which nothing more is tried here. */
-static enum reason answer_reason(const struct answer *a, const struct record *r)
+static enum reason answer_reason(const struct answer *a, const struct flight *f)
 {
 	if (a->row->reason != REASON_TOKEN_DEAD) {
 		return a->row->reason;
 	}
-	if (token_is_newer(r, a->vendor_unix_ms)) {
+	if (token_is_newer(f, a->vendor_unix_ms)) {
 		return REASON_TOKEN_NEWER;
 	}
-	if (a->row->action == ANSWER_OTHER_ENVIRONMENT &&
-		json_get(r->device, "environment") == NULL) {
+	if (a->row->action == ANSWER_OTHER_ENVIRONMENT && !f->has_environment) {
 		return REASON_WRONG_ENVIRONMENT;
 	}
 	return REASON_TOKEN_DEAD;
@@ -215,9 +297,6 @@ static void engine_add_facts(
 
 	record_fact_int(f->record, "status", q->status);
 	record_fact_text(f->record, "answer", span_of(a->row->name));
-	if (a->vendor_unix_ms > 0) {
-		record_fact_int(f->record, "vendor_ms", a->vendor_unix_ms);
-	}
 	if (a->vendor_unix_ms > 0) { /* for the feedback that push-ack gives */
 		record_fact_int(f->record, "vendor_ms", a->vendor_unix_ms);
 	}
@@ -248,7 +327,7 @@ static void engine_on_answer(struct engine *e, struct flight *f)
 		return;
 	}
 	engine_add_facts(e, f, &a);
-	engine_conclude(e, f, answer_reason(&a, f->record), a.after_ms);
+	engine_conclude(e, f, answer_reason(&a, f), a.after_ms);
 }
 
 /* --- what the pools tell ------------------------------------------------------------- */
@@ -265,6 +344,9 @@ static bool engine_on_sending(void *self, struct flight *f)
 	}
 	if (r->expires_unix_ms > 0 && now_unix_ms >= r->expires_unix_ms) {
 		engine_conclude(e, f, REASON_EXPIRED, 0);
+		return false;
+	}
+	if (!engine_rebuild(e, f)) {
 		return false;
 	}
 	f->due_mono_ms = clock_mono_ms() + e->setup.timeout_ms;
@@ -304,6 +386,7 @@ static void engine_on_unsent(
 
 static const struct pool_events engine_pool_events = {
 	.on_sending = engine_on_sending,
+	.on_written = engine_on_written,
 	.on_end = engine_on_end,
 	.on_unsent = engine_on_unsent,
 };
@@ -354,11 +437,23 @@ static struct pool *engine_pool(
 
 static void engine_on_tick(void *self);
 
+/* What is needed of the record later, when its parsed form is gone. */
+static void engine_note(const struct engine *e, struct flight *f)
+{
+	const struct json *device = f->record->device;
+
+	if (json_int(json_get(device, "registered_ms"),
+		    &f->registered_unix_ms) != 0) {
+		f->registered_unix_ms = 0;
+	}
+	f->has_environment = json_get(device, "environment") != NULL;
+	record_shrink(f->record, e->setup.node);
+}
+
 static void engine_admit(struct engine *e, struct record *r)
 {
 	const struct vendor *v = e->setup.vendor;
 	enum reason reason = REASON_NONE;
-	const char *why = NULL;
 	struct app *a = engine_app(e, r, &reason);
 	struct flight *f;
 
@@ -370,18 +465,18 @@ static void engine_admit(struct engine *e, struct record *r)
 	f = flight_take(&e->spare, r);
 	e->out++;
 	f->app = app_hold(a);
-	reason = v->build(a->account, r, &f->request, &why);
-	if (reason != REASON_NONE) {
-		if (why != NULL) {
-			engine_why(f, why);
-		}
-		engine_conclude(e, f, reason, 0);
+	if (!engine_build(e, f)) {
 		return;
 	}
 	f->pool = engine_pool(e, a->credential, v->endpoint(a->account, r));
+	engine_note(e, f);
 	if (!loop_timer_is_set(&e->tick)) {
 		loop_timer_set(e->setup.loop, &e->tick, TICK_MS * 1000,
 			engine_on_tick, e);
+	}
+	f->body_bytes = f->request->body.len;
+	if (e->requests_out > REQUESTS_MAX) {
+		request_give_back(e, f);
 	}
 	pool_send(f->pool, f);
 }
@@ -431,22 +526,22 @@ void engine_rehearse(struct engine *e, struct record *r)
 	enum reason reason = REASON_NONE;
 	const char *why = NULL;
 	struct app *a = engine_app(e, r, &reason);
-	struct flight *f;
+	struct request req;
 
 	if (a == NULL) {
 		record_decide(r, reason);
 		return;
 	}
-	f = flight_take(&e->spare, r);
-	reason = e->setup.vendor->build(a->account, r, &f->request, &why);
+	request_init(&req);
+	reason = e->setup.vendor->build(a->account, r, &req, &why);
 	if (reason == REASON_NONE) {
-		engine_show(&f->request, r);
+		engine_show(&req, r);
 		reason = REASON_OK;
 	} else if (why != NULL) {
-		engine_why(f, why);
+		record_fact_text(r, "why", span_of(why));
 	}
 	record_decide(r, reason);
-	flight_give_back(&e->spare, f);
+	request_release(&req);
 }
 
 /* --- deadlines -------------------------------------------------------------------------- */
@@ -659,6 +754,7 @@ static void engine_discard(struct engine *e, struct flight *f)
 
 	(void)pool_take_back(f->pool, f);
 	flight_remove(f);
+	request_give_back(e, f);
 	token_release(f->token);
 	app_release(e->credentials, f->app);
 	flight_give_back(&e->spare, f);
@@ -695,6 +791,12 @@ void engine_free(struct engine *e)
 	credentials_free(e->credentials);
 	http_free(e->http);
 	flight_free_all(&e->spare);
+	while (e->requests != NULL) {
+		struct request *req = e->requests;
+
+		e->requests = req->next;
+		request_free(req);
+	}
 	mem_free(e);
 }
 

@@ -33,6 +33,8 @@ struct engine_setup {
 	int64_t window;      /* records held at once, at most */
 	int64_t timeout_ms;  /* for an answer */
 
+	const char *node; /* that the records are stamped with */
+
 	/* Takes a decided record back; called from the loop only. */
 	void (*emit)(void *self, struct record *r);
 	/* Frees a record that is left when the engine is freed. */

@@ -72,10 +72,12 @@ struct flight *flight_take(struct flight_list *spare, struct record *r)
 	if (f == NULL) {
 		f = mem_array(1, sizeof(*f));
 		http2_request_init(&f->http);
-		request_init(&f->request);
 		f->http.self = f;
 	}
 	f->record = r;
+	f->request = NULL;
+	f->registered_unix_ms = 0;
+	f->has_environment = false;
 	f->app = NULL;
 	f->pool = NULL;
 	f->token = NULL;
@@ -101,7 +103,6 @@ void flight_free_all(struct flight_list *spare)
 
 	while ((f = flight_shift(spare)) != NULL) {
 		http2_request_release(&f->http);
-		request_release(&f->request);
 		mem_free(f);
 	}
 }

@@ -21,9 +21,12 @@ struct token;
 
 struct flight {
 	struct http2_request http;
-	struct request request;
-	struct record *record; /* held; NULL while the flight is spare */
-	struct app *app;       /* counted */
+	struct request *request;    /* NULL: not built, or written */
+	size_t body_bytes;          /* of it */
+	struct record *record;      /* held; NULL while the flight is spare */
+	int64_t registered_unix_ms; /* of the device token; 0: not told */
+	bool has_environment;       /* the device says which it is of */
+	struct app *app;            /* counted */
 	struct pool *pool;
 	struct token *token;   /* counted; shown with the last request */
 	int64_t due_mono_ms;   /* since when it waits; or its deadline; or when

@@ -135,34 +135,34 @@ static void pool_expire(struct pool *p, const struct obstacle *o, int64_t now)
 
 /* --- sending ---------------------------------------------------------------------- */
 
-static void field_put(struct http2_request *q, const char *name,
-	struct span value, bool is_unindexed)
+static struct http2_field field_of(
+	const char *name, struct span value, bool is_unindexed)
 {
-	q->fields[q->field_count++] =
-		(struct http2_field){ span_of(name), value, is_unindexed };
+	return (struct http2_field){ span_of(name), value, is_unindexed };
 }
 
 static void conn_submit(struct conn *conn, struct flight *f)
 {
 	struct pool *p = conn->pool;
 	struct http2_request *q = &f->http;
-	const struct request *req = &f->request;
+	const struct request *req = f->request;
+	struct http2_field fields[HTTP2_FIELDS_MAX];
+	size_t count = 0;
 
 	if (f->token != p->credential->token) {
 		token_release(f->token);
 		f->token = p->credential->token;
 		f->token->refs++;
 	}
-	q->field_count = 0;
-	field_put(q, ":method", span_of("POST"), false);
-	field_put(q, ":scheme", span_of("https"), false);
-	field_put(q, ":authority", span_of(p->authority), false);
-	field_put(q, ":path", (struct span){ req->path.data, req->path.len },
-		true);
-	field_put(q, "authorization", f->token->text, false);
+	fields[count++] = field_of(":method", span_of("POST"), false);
+	fields[count++] = field_of(":scheme", span_of("https"), false);
+	fields[count++] = field_of(":authority", span_of(p->authority), false);
+	fields[count++] = field_of(
+		":path", (struct span){ req->path.data, req->path.len }, true);
+	fields[count++] = field_of("authorization", f->token->text, false);
 	for (size_t i = 0; i < req->header_count; i++) {
-		field_put(q, req->headers[i].name, request_value(req, i),
-			req->headers[i].is_unindexed);
+		fields[count++] = field_of(req->headers[i].name,
+			request_value(req, i), req->headers[i].is_unindexed);
 	}
 	q->body = (struct span){ req->body.data, req->body.len };
 	f->tries++;
@@ -170,13 +170,13 @@ static void conn_submit(struct conn *conn, struct flight *f)
 	if (p->streams++ == 0) {
 		p->heard_mono_ms = clock_mono_ms();
 	}
-	http2_submit(conn->http2, q);
+	http2_submit(conn->http2, q, fields, count);
 }
 
 static bool conn_has_room(const struct conn *conn, const struct flight *f)
 {
 	return conn->is_ready && !conn->is_retired &&
-	       http2_has_room(conn->http2, f->request.body.len);
+	       http2_has_room(conn->http2, f->body_bytes);
 }
 
 /* The least busy connection with room, for some requests in a row; one that
@@ -309,6 +309,14 @@ static void conn_on_end(void *self, struct http2_request *q, enum http2_end end)
 	p->setup->events->on_end(p->setup->self, q->self, end);
 }
 
+static void conn_on_written(void *self, struct http2_request *q)
+{
+	struct conn *conn = self;
+	struct pool *p = conn->pool;
+
+	p->setup->events->on_written(p->setup->self, q->self);
+}
+
 static void conn_on_room(void *self)
 {
 	struct conn *conn = self;
@@ -374,6 +382,7 @@ static void conn_on_closed(void *self, const struct err *err)
 
 static const struct http2_events conn_events = {
 	.on_ready = conn_on_ready,
+	.on_written = conn_on_written,
 	.on_end = conn_on_end,
 	.on_room = conn_on_room,
 	.on_goaway = conn_on_goaway,

@@ -25,8 +25,11 @@ struct credential;
 struct pool;
 
 struct pool_events {
-	/* About to be sent.  False: the engine has decided and taken it. */
+	/* About to be sent: has its request there.  False: the engine has decided
+	 * and taken it. */
 	bool (*on_sending)(void *self, struct flight *f);
+	/* Its request is not needed any more unless it is sent again. */
+	void (*on_written)(void *self, struct flight *f);
 	/* Sent, and ended; the engine's again. */
 	void (*on_end)(void *self, struct flight *f, enum http2_end end);
 	/* Not sent, the engine's again: `reason' is why; try again after

@@ -12,10 +12,10 @@
 
 void request_init(struct request *req)
 {
+	*req = (struct request){ 0 };
 	buf_init(&req->path, REQUEST_PATH_MAX_BYTES);
 	buf_init(&req->body, REQUEST_BODY_MAX_BYTES);
 	buf_init(&req->text, REQUEST_BODY_MAX_BYTES);
-	req->header_count = 0;
 }
 
 void request_release(struct request *req)
@@ -44,8 +44,8 @@ void request_header(struct request *req, const char *name, struct span value,
 	}
 	h = &req->headers[req->header_count++];
 	h->name = name;
-	h->at = req->text.len;
-	h->len = value.len;
+	h->at = (unsigned)req->text.len; /* bounded by the buffer */
+	h->len = (unsigned)value.len;
 	h->is_unindexed = is_unindexed;
 	buf_put(&req->text, value.ptr, value.len);
 	if (buf_is_over(&req->text)) {

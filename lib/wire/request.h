@@ -24,8 +24,8 @@ enum {
 
 struct request_header {
 	const char *name; /* a literal, lower case */
-	size_t at;        /* place of the value in `text' */
-	size_t len;
+	unsigned at;      /* place of the value in `text' */
+	unsigned len;
 	bool is_unindexed; /* differs from request to request: to be sent
 	                      as a literal, kept out of the HPACK table */
 };
@@ -36,6 +36,7 @@ struct request {
 	struct buf text; /* the headers' values */
 	struct request_header headers[REQUEST_HEADERS_MAX];
 	size_t header_count;
+	struct request *next; /* for whoever keeps several */
 };
 
 void request_init(struct request *req);
