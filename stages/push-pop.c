@@ -7,10 +7,10 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "queue/key.h"
 #include "queue/lanes.h"
 #include "queue/persistence.h"
 #include "queue/settle.h"
+#include "queue/started.h"
 #include "record/record.h"
 #include "stage/stage.h"
 
@@ -31,7 +31,6 @@ struct app {
 	struct settle *later; /* owned; puts back what must wait */
 	size_t postponed;     /* not yet told to the queue */
 	uint64_t claimed;
-	char host[KEY_NAME_MAX_BYTES + 1];
 };
 
 static struct app app = {
@@ -49,7 +48,7 @@ static const struct opt opts[] = {
 	OPT_TEXT("redis", "URL", &app.url, "redis",
 		"where the queues are; default redis://127.0.0.1"),
 	OPT_TEXT("worker", "NAME", &app.worker, "worker",
-		"name of this worker, of no other that runs; default the host's"),
+		"name of this worker, of no other that runs; default by the host"),
 	OPT_INT("window", "N", &app.window, 1, WINDOW_MOST, "pop.window",
 		"tasks claimed and not settled, at most; default 1024"),
 	OPT_INT("batch", "N", &app.batch, 1, BATCH_MOST, "pop.batch",
@@ -83,10 +82,17 @@ static void app_on_finding(void *self, bool is_known, const char *text)
 static int app_open(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
-	struct lanes_settings settings = { a->queues.items, a->queues.count,
-		a->window, a->batch,
-		{ a->url, a->worker, a->lease_ms, a->attempts,
-			run_is_outlived(run) } };
+	const struct lanes_settings settings = {
+		.queues = a->queues.items,
+		.count = a->queues.count,
+		.window = a->window,
+		.batch = a->batch,
+		.claim = { .url = a->url,
+			.worker = a->worker,
+			.lease_ms = a->lease_ms,
+			.attempts = a->attempts,
+			.leaves_own = run_is_outlived(run) },
+	};
 
 	a->run = run;
 	if (a->queues.count == 0) {
@@ -94,10 +100,6 @@ static int app_open(void *self, struct run *run, struct err *err)
 	}
 	if (a->lease_ms <= 0) {
 		return err_usage(err, 0, "--lease must be longer than 0");
-	}
-	if (a->worker == NULL) {
-		key_host_worker(a->host);
-		settings.claim.worker = a->host;
 	}
 	if (lanes_open(&a->lanes, &settings, run_loop(run), app_on_wake, a,
 		    err) != 0 ||
@@ -107,29 +109,10 @@ static int app_open(void *self, struct run *run, struct err *err)
 	if (lanes_recovered(a->lanes) > 0) {
 		log_info("took back %lld tasks that '%s' had in flight",
 			(long long)lanes_recovered(a->lanes),
-			settings.claim.worker);
+			lanes_worker(a->lanes));
 	}
 	persistence_look(a->url, a->queues.items[0], app_on_finding, a);
 	return 0;
-}
-
-static struct record *read_claim(struct app *a, const char *queue,
-	const struct claim_entry *e, int64_t now_us)
-{
-	struct record *r = record_claim(run_pool(a->run), e->bytes, now_us);
-
-	record_fact_text(r, "q", span_of(queue));
-	record_fact_text(r, "uid", e->uid);
-	record_fact_text(r, "receipt", e->receipt);
-	record_fact_int(r, "attempt", e->attempt);
-	record_fact_int(r, "lease_ms", e->lease_unix_ms);
-	if (e->first_unix_ms > 0) {
-		record_fact_int(r, "first_ms", e->first_unix_ms);
-	}
-	if (e->is_resumed) {
-		record_fact_bool(r, "resumed", true);
-	}
-	return r;
 }
 
 /* Puts a task back until its not_before_ms; true when it has one to come. */
@@ -143,8 +126,7 @@ static bool postpone(struct app *a, const char *queue,
 		.unix_ms = r->not_before_unix_ms,
 	};
 
-	if (r->outcome != OUTCOME_UNDECIDED || e->has_waited || e->is_resumed ||
-		r->not_before_unix_ms <= now_us / 1000) {
+	if (!started_must_wait(e, r, now_us)) {
 		return false;
 	}
 	settle_add(a->later, &item);
@@ -186,7 +168,8 @@ static int app_produce(void *self, struct err *err)
 	now_us = clock_unix_us();
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct claim_entry *e = &batch->entries[i];
-		struct record *r = read_claim(a, batch->queue, e, now_us);
+		struct record *r = started_record(
+			run_pool(a->run), batch->queue, e, now_us);
 
 		if (postpone(a, batch->queue, e, r, now_us)) {
 			record_free(run_pool(a->run), r);

@@ -121,8 +121,20 @@ static struct claim *claim_new(
 	return c;
 }
 
+static int take_name(struct claim *c, const char *queue, bool is_hasty,
+	bool *is_in_use, struct err *err)
+{
+	struct hold_want want = {
+		.queue = queue, .worker = c->worker, .is_hasty = is_hasty
+	};
+	int result = hold_take(&c->hold, c->redis, &want, err);
+
+	*is_in_use = want.is_in_use;
+	return result;
+}
+
 int claim_open(struct claim **out, const char *queue,
-	const struct claim_settings *settings, struct err *err)
+	const struct claim_settings *settings, bool *is_in_use, struct err *err)
 {
 	struct claim *c;
 
@@ -140,7 +152,7 @@ int claim_open(struct claim **out, const char *queue,
 	}
 	c = claim_new(queue, settings);
 	if (redis_open(&c->redis, settings->url, err) != 0 ||
-		hold_take(&c->hold, c->redis, queue, c->worker, err) != 0 ||
+		take_name(c, queue, settings->is_hasty, is_in_use, err) != 0 ||
 		permission_look(c->redis, queue, c->worker, err) != 0 ||
 		take_back(c, settings->leaves_own, err) != 0) {
 		claim_close(c);

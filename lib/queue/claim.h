@@ -21,6 +21,7 @@ struct claim_settings {
 	/* What the name has in flight when it is taken stays so until it is
 	 * settled or its lease ends: others may still have it. */
 	bool leaves_own;
+	bool is_hasty; /* see hold.h */
 };
 
 struct claim_want {
@@ -52,10 +53,12 @@ struct claim_batch {
 /*
  * Connects, takes the worker's name (hold.h; it may wait for ten seconds) and
  * takes back what that name still had in flight, unless it leaves it.  `queue'
- * and the settings are copied.
+ * and the settings are copied.  *is_in_use is set when it fails because a live
+ * process has the name.
  */
 int claim_open(struct claim **out, const char *queue,
-	const struct claim_settings *settings, struct err *err) MUST_CHECK;
+	const struct claim_settings *settings, bool *is_in_use,
+	struct err *err) MUST_CHECK;
 
 /* Gives the name up; what is in flight stays so.  Accepts NULL. */
 void claim_close(struct claim *c);

@@ -23,6 +23,8 @@ struct hold {
 	char *token;         /* owned: "<boot> <pid namespace> <pid> <start>" */
 	struct script take;
 	struct script give;
+	int64_t ending_ms; /* how long a holder here may take to end */
+	bool is_in_use;    /* another live process has the name */
 };
 
 /* --- who a process is ------------------------------------------------------ */
@@ -148,8 +150,9 @@ static int ask(struct hold *h, const char *dead, char **holder,
 	return 1;
 }
 
-static int in_use(const struct hold *h, const char *where, struct err *err)
+static int in_use(struct hold *h, const char *where, struct err *err)
 {
+	h->is_in_use = true;
 	return err_usage(err, 0,
 		"worker name '%s' is in use by another live push-pop (%s, key "
 		"'%s'): give each its own --worker",
@@ -174,7 +177,7 @@ static int contend(struct hold *h, const char *holder, int64_t waited_ms,
 	if (strcmp(alive, holder) == 0) {
 		char where[64];
 
-		*is_here = waited_ms < HOLD_ENDING_MS;
+		*is_here = waited_ms < h->ending_ms;
 		if (*is_here) {
 			mem_free(alive);
 			return 1;
@@ -221,18 +224,20 @@ static int take_name(struct hold *h, struct err *err)
 	}
 }
 
-int hold_take(struct hold **out, struct redis *r, const char *queue,
-	const char *worker, struct err *err)
+int hold_take(struct hold **out, struct redis *r, struct hold_want *want,
+	struct err *err)
 {
 	struct hold *h = mem_array(1, sizeof(*h));
 
 	h->redis = r;
-	h->worker = mem_text(worker);
-	h->key = key_take(queue, "worker", worker);
+	h->ending_ms = want->is_hasty ? 0 : HOLD_ENDING_MS;
+	h->worker = mem_text(want->worker);
+	h->key = key_take(want->queue, "worker", want->worker);
 	h->token = token_take(getpid());
 	script_init(&h->take, SCRIPT_HOLD);
 	script_init(&h->give, SCRIPT_RELEASE);
 	if (take_name(h, err) != 0) {
+		want->is_in_use = h->is_in_use;
 		mem_free(h->token);
 		h->token = NULL; /* nothing to give up */
 		hold_release(h);

@@ -11,6 +11,7 @@
 #ifndef PUSH_QUEUE_HOLD_H
 #define PUSH_QUEUE_HOLD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -24,12 +25,20 @@ enum {
 	HOLD_ENDING_MS = 5000, /* for a live holder on this machine */
 };
 
+struct hold_want {
+	const char *queue;
+	const char *worker;
+	bool is_hasty; /* a holder that lives on this machine is not waited for */
+	bool is_in_use; /* set when it fails because a live process has it */
+};
+
 /*
- * Takes the name; may wait for up to HOLD_LIFE_MS.  A usage failure when a
- * live process has it.  `r' must outlive the hold.
+ * Takes the name; may wait for up to HOLD_LIFE_MS, and HOLD_ENDING_MS for a
+ * holder of this machine, which may be about to end.  A usage failure when a live
+ * process has it.  `r' must outlive the hold.
  */
-int hold_take(struct hold **out, struct redis *r, const char *queue,
-	const char *worker, struct err *err) MUST_CHECK;
+int hold_take(struct hold **out, struct redis *r, struct hold_want *want,
+	struct err *err) MUST_CHECK;
 
 /* Proves to the claim script that the name is ours; borrowed. */
 const char *hold_token(const struct hold *h);

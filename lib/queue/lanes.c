@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/redis.h"
@@ -69,6 +70,7 @@ struct lanes {
 	uint64_t floors;        /* of those, begun with a lower lane */
 	struct loop_timer look; /* something is due */
 	struct loop_timer renew;
+	char *worker; /* owned */
 };
 
 /* --- waiting --------------------------------------------------------------- */
@@ -223,13 +225,13 @@ static void waiter_release(struct waiter *w)
 }
 
 static int lane_init(struct lane *lane, struct lanes *l, const char *queue,
-	const struct claim_settings *settings, struct err *err)
+	const struct claim_settings *settings, bool *is_in_use, struct err *err)
 {
 	lane->lanes = l;
 	lane->is_ready = true;
 	lane->due_mono_ms = INT64_MAX;
 	lane->list.is_list = true;
-	if (claim_open(&lane->claim, queue, settings, err) != 0) {
+	if (claim_open(&lane->claim, queue, settings, is_in_use, err) != 0) {
 		return -1;
 	}
 	if (waiter_init(&lane->list, lane, settings->url, mem_text(queue),
@@ -257,11 +259,72 @@ static int check_queues(const struct lanes_settings *s, struct err *err)
 	return 0;
 }
 
+static void release_lanes(struct lanes *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		waiter_release(&l->lanes[i].list);
+		waiter_release(&l->lanes[i].wake);
+		claim_close(l->lanes[i].claim);
+	}
+	mem_free(l->lanes);
+	l->lanes = NULL;
+	l->count = 0;
+}
+
+/* Opens all under one name; *is_in_use tells that another has it, and before
+ * that another has the name that was tried before. */
+static int open_lanes(struct lanes *l, const struct lanes_settings *settings,
+	const char *worker, bool *is_in_use, struct err *err)
+{
+	struct claim_settings own = settings->claim;
+
+	own.worker = worker;
+	own.is_hasty = *is_in_use; /* another name was waited for */
+	*is_in_use = false;
+	l->lanes = mem_array(settings->count, sizeof(*l->lanes));
+	for (size_t i = 0; i < settings->count; i++) {
+		l->count++;
+		if (lane_init(&l->lanes[i], l, settings->queues[i], &own,
+			    is_in_use, err) != 0) {
+			release_lanes(l);
+			return -1;
+		}
+	}
+	l->worker = mem_text(worker);
+	return 0;
+}
+
+/* The first name of this host that is free. */
+static int open_under_own_name(
+	struct lanes *l, const struct lanes_settings *settings, struct err *err)
+{
+	char host[KEY_NAME_MAX_BYTES + 1];
+	char name[KEY_NAME_MAX_BYTES + 1];
+	bool is_in_use = false;
+
+	key_host_worker(host);
+	if (open_lanes(l, settings, host, &is_in_use, err) == 0) {
+		return 0;
+	}
+	for (int n = 2; is_in_use && n <= LANES_NAMES_MOST; n++) {
+		if (fmt_into(name, sizeof(name), "%s.%d", host, n) != 0) {
+			break;
+		}
+		*err = (struct err){ 0 };
+		if (open_lanes(l, settings, name, &is_in_use, err) == 0) {
+			return 0;
+		}
+	}
+	return -1;
+}
+
 int lanes_open(struct lanes **out, const struct lanes_settings *settings,
 	struct loop *loop, lanes_wake_cb *on_wake, void *self, struct err *err)
 {
 	struct lanes *l;
 	int64_t quarter = settings->window / WAKE_SHARE;
+	bool is_in_use = false;
+	int result;
 
 	if (check_queues(settings, err) != 0) {
 		return -1;
@@ -274,19 +337,23 @@ int lanes_open(struct lanes **out, const struct lanes_settings *settings,
 	l->batch = settings->batch;
 	l->wake_step = settings->batch < quarter ? settings->batch : quarter;
 	l->wake_step = l->wake_step < 1 ? 1 : l->wake_step;
-	l->lanes = mem_array(settings->count, sizeof(*l->lanes));
-	for (size_t i = 0; i < settings->count; i++) {
-		l->count++;
-		if (lane_init(&l->lanes[i], l, settings->queues[i],
-			    &settings->claim, err) != 0) {
-			lanes_close(l);
-			return -1;
-		}
+	result = settings->claim.worker == NULL
+			 ? open_under_own_name(l, settings, err)
+			 : open_lanes(l, settings, settings->claim.worker,
+				   &is_in_use, err);
+	if (result != 0) {
+		lanes_close(l);
+		return -1;
 	}
 	loop_timer_set(
 		l->loop, &l->renew, (int64_t)HOLD_RENEW_MS * 1000, on_renew, l);
 	*out = l;
 	return 0;
+}
+
+const char *lanes_worker(const struct lanes *l)
+{
+	return l->worker;
 }
 
 void lanes_close(struct lanes *l)
@@ -296,12 +363,8 @@ void lanes_close(struct lanes *l)
 	}
 	loop_timer_stop(l->loop, &l->look);
 	loop_timer_stop(l->loop, &l->renew);
-	for (size_t i = 0; i < l->count; i++) {
-		waiter_release(&l->lanes[i].list);
-		waiter_release(&l->lanes[i].wake);
-		claim_close(l->lanes[i].claim);
-	}
-	mem_free(l->lanes);
+	release_lanes(l);
+	mem_free(l->worker);
 	mem_free(l);
 }
 

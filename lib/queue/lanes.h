@@ -34,8 +34,13 @@ struct lanes_settings {
 /* Told from the loop, when lanes_take() may have something again. */
 typedef void lanes_wake_cb(void *self);
 
-/* Opens all; may wait for a worker's name (hold.h).  Usage failures for wrong
- * names and URL, else temporary. */
+/*
+ * Opens all; may wait for a worker's name (hold.h).  Without one, the worker is
+ * the first of HOST, HOST.2, HOST.3 ... that no live process has on any of the
+ * queues: so each chain of a host finds a name, and after a crash the same again.
+ * Usage failures for wrong names and URL, else temporary.
+ */
+enum { LANES_NAMES_MOST = 256 };
 int lanes_open(struct lanes **out, const struct lanes_settings *settings,
 	struct loop *loop, lanes_wake_cb *on_wake, void *self,
 	struct err *err) MUST_CHECK;
@@ -47,6 +52,9 @@ void lanes_close(struct lanes *l); /* accepts NULL */
  */
 int lanes_take(struct lanes *l, const struct claim_batch **out,
 	struct err *err) MUST_CHECK;
+
+/* The worker's name. */
+const char *lanes_worker(const struct lanes *l);
 
 /* After lanes_take() gave 0: nothing was left to claim (it is not that the
  * window is full). */

@@ -394,6 +394,31 @@ has_more_clients() {
 	[ "$(rcli CLIENT LIST | wc -l)" -gt "$clients" ]
 }
 
+# The worker that has the tasks in FILE.
+worker_of() {
+	jq -r '.trace.pop[2].receipt | split(":")[0]' "$1" | sort -u
+}
+
+@test "without a name each chain of a host finds one, and the same after a crash" {
+	start one push-pop --redis "$REDIS_URL" --queue p --queue q
+	push q '{"id":"a"}'
+	wait_for 1 one.out
+	start two push-pop --redis "$REDIS_URL" --queue q --queue r
+	push r '{"id":"b"}'
+	wait_for 1 two.out
+	[ "$(worker_of two.out)" = "$(worker_of one.out).2" ]
+	# The name that was taken on r alone is not left behind.
+	[ "$(rcli EXISTS "{r}:worker:$(worker_of one.out)")" -eq 0 ]
+	kill_hard one
+	start again push-pop --redis "$REDIS_URL" --queue p --queue q
+	wait_for 1 again.out
+	has_in again.out '.[0] | .id == "a" and .trace.pop[2].attempt == 2'
+	[ "$(worker_of again.out)" = "$(worker_of one.out)" ]
+	grep -q "took back 1 tasks that '$(worker_of one.out)' had" again.err
+	stop again
+	stop two
+}
+
 @test "a holder elsewhere that lives is told apart from one that is gone" {
 	# A key that nobody renews runs out.
 	rcli SET '{q}:worker:w1' 'elsewhere pid:[1] 1 1' PX 600 >/dev/null

@@ -151,8 +151,9 @@ static struct claim *open_claim(const char *url, int64_t lease_ms)
 	};
 	struct claim *c = NULL;
 	struct err err = { 0 };
+	bool is_in_use = false;
 
-	if (claim_open(&c, "q", &settings, &err) != 0) {
+	if (claim_open(&c, "q", &settings, &is_in_use, &err) != 0) {
 		printf("%s\n", err.text);
 		CHECK(0);
 	}
