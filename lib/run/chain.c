@@ -2,8 +2,9 @@
  * Processes of a chain.  Every descriptor here closes on exec; a child keeps its
  * standard input, output and error, and where to say that it is ready.
  *
- * Nobody outlives push-run by much: should it be killed, the kernel ends the
- * first program with TERM, and end-of-file ends the others after it.
+ * Nobody outlives push-run: should it be killed, the kernel kills them all.  What
+ * they have in flight the next chain takes back at once, and what it takes back
+ * nobody may still be sending.
  */
 #define _GNU_SOURCE /* F_SETPIPE_SZ */
 
@@ -118,9 +119,8 @@ static _Noreturn void become(const struct plan_program *program, pid_t parent,
 	/* Not the terminal's: a Ctrl-C must reach push-run alone, which then
 	 * ends the chain from its beginning. */
 	(void)setpgid(0, 0);
-	/* The first one ends with push-run; it may have died just now. */
-	if (parent != 0 && (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 ||
-				   getppid() != parent)) {
+	/* It may have died just now. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
 		_exit(EXIT_TEMP);
 	}
 	if (fds[0] >= 0) {
@@ -195,7 +195,7 @@ static int spawn(
 	if (pid == 0) {
 		const int fds[3] = { in, out, ready[1] };
 
-		become(p->program, place == 0 ? parent : 0, fds, &mask);
+		become(p->program, parent, fds, &mask);
 	}
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL); /* cannot fail */
 	close_fd(&ready[1]);

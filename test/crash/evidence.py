@@ -4,7 +4,8 @@ what the mock vendors received, and Redis' append-only file.
 The file tells each claim (a receipt begins with its time), and when a delivery
 was marked as done.  So a repeat can be judged: it is inside the unavoidable window
 when no claim that was made after the mark sent anything, that is, when there are
-at least as many claims before the mark as there were deliveries.
+at least as many claims before the mark as there were deliveries, and between the
+two the claim was lost (its worker died, its lease ran out) or its answer was.
 """
 import glob
 import hashlib
@@ -15,6 +16,7 @@ import re
 import tasks as tasks_of
 from world import DEDUPE_WINDOW_MS, Trouble
 
+CLOCK_MS = 5  # roundings
 FORGETS_MS = 2000  # redis.conf on appendfsync everysec: one second, two at the worst
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 ENTRY = re.compile(rb"(\d+) (\d+) (\S+) (\w) (\S+)\n(.*)", re.S)
@@ -63,9 +65,10 @@ class Claim:
         self.token = token  # a retry's: one device; None: the whole task
         self.history = history
 
-    def cause(self):
-        """Why the attempt before this one ended."""
-        return IS_LOST_ANSWER.findall(self.history)[-1].decode()
+    def loss(self):
+        """(when, why): how the attempt before this one was lost, if it was."""
+        ms, _, _, why = (self.history.split(b",")[-1].split(b"|") + [b"", b"", b""])[:4]
+        return (int(ms), why.decode()) if IS_LOST_ANSWER.fullmatch(why) else None
 
 
 class Ledger:
@@ -169,10 +172,12 @@ class Verdict:
             before = [c for c in self.ledger.claims[uid] if c.ms <= done_ms and c.token in (None, target[1])]
             if len(before) < len(list_):
                 return self.remark("repeat after it was marked", task)
-            causes = [c.cause() for c in before if IS_LOST_ANSWER.search(c.history)]
-            if not causes:
-                return self.remark("repeat without a cause", task)
-            self.causes[causes[-1]] = self.causes.get(causes[-1], 0) + len(list_) - 1
+            losses = [c.loss() for c in before if c.loss()]
+            for first, second in zip(list_, list_[1:]):
+                between = [why for ms, why in losses if first.ms - CLOCK_MS <= ms <= second.ms + CLOCK_MS]
+                if not between:
+                    return self.remark("repeat without a loss between", task)
+                self.causes[between[-1]] = self.causes.get(between[-1], 0) + 1
             return True
         return self.remark("repeat that was never marked", task)
 
