@@ -243,7 +243,7 @@ END
 }
 
 @test "when push-run is killed all its programs are, also one that does not listen" {
-	program push-deaf <<<'$SIG{TERM} = "IGNORE"; ready(); while (1) { sysread(STDIN, $_, 4096) ? syswrite(STDOUT, $_) : sleep 1 }'
+	program push-deaf <<<'$SIG{TERM} = "IGNORE"; ready(); while (1) { sysread(STDIN, $_, 4096) ? syswrite(STDOUT, $_) : select(undef, undef, undef, 1) }'
 	chain ./push-count ./push-deaf ./push-keep
 	start run push-run -c push.conf
 	wait_for 5 kept
