@@ -229,6 +229,27 @@ static void plan_release(struct plan *p)
 
 /* --- lanes --- */
 
+/* The lane's worker. */
+static int put_worker(struct buf *out, const struct plan *plan,
+	const struct plan_source *source, const char *own, struct err *err)
+{
+	if (own != NULL) {
+		buf_text(out, own);
+	} else {
+		char host[KEY_NAME_MAX_BYTES + 1];
+
+		key_host_worker(host);
+		buf_fmt(out, "%s-%s", conf_text(source->conf, "worker", host),
+			plan->name);
+	}
+	return key_is_worker(span_of(buf_string(out)))
+		       ? 0
+		       : err_usage(err, 0,
+				 "run.lanes: '%s' cannot name a worker: 1 to "
+				 "%d letters, digits, '.', '_' and '-'",
+				 buf_string(out), KEY_NAME_MAX_BYTES);
+}
+
 /* What push-pop is told of the lane. */
 static int set_lane(struct plan *plan, const struct plan_source *source,
 	const struct json *lane, struct err *err)
@@ -238,24 +259,17 @@ static int set_lane(struct plan *plan, const struct plan_source *source,
 	const char *worker = json_text(json_get(lane, "worker")).ptr;
 	int64_t window = conf_int(json_get(lane, "window"), 0);
 	struct buf text;
+	int failed;
 
 	if (plan->count == 0 || !is_named(pop, "push-pop")) {
 		return err_usage(err, 0,
 			"run.lanes: run.chain must begin with push-pop");
 	}
-	buf_init(&text, PATH_MOST_BYTES);
 	for (size_t i = 0; i < json_count(queues); i++) {
 		add_option(pop, "--queue", json_text(json_at(queues, i)).ptr);
 	}
-	if (worker != NULL) {
-		buf_text(&text, worker);
-	} else {
-		char host[KEY_NAME_MAX_BYTES + 1];
-
-		key_host_worker(host);
-		buf_fmt(&text, "%s-%s", conf_text(source->conf, "worker", host),
-			plan->name);
-	}
+	buf_init(&text, PATH_MOST_BYTES);
+	failed = put_worker(&text, plan, source, worker, err);
 	add_option(pop, "--worker", buf_string(&text));
 	if (window > 0) {
 		buf_reset(&text);
@@ -263,7 +277,7 @@ static int set_lane(struct plan *plan, const struct plan_source *source,
 		add_option(pop, "--window", buf_string(&text));
 	}
 	buf_release(&text);
-	return 0;
+	return failed;
 }
 
 /* The socket between a lane's last program and the watcher. */

@@ -202,8 +202,8 @@ class Verdict:
     # --- everything ---
 
     def judge(self, suppressed, dead, counted):
-        """`suppressed': tasks of which a record was held back as a duplicate; `dead': lines among the dead
-        letters; `counted': user: digests of uids that the cap has counted."""
+        """`suppressed': tasks of which a record was held back as a duplicate; `dead': ids and lines among the
+        dead letters; `counted': user: digests of uids that the cap has counted."""
         users = {}
         for task in self.tasks:
             n = self.ledger.lines.get(task.line.encode(), 0)
@@ -216,7 +216,7 @@ class Verdict:
             if n == 0 and task.pushed > 0 and self.forgets_ms:
                 self.counts["forgotten by Redis"] += 1
                 continue
-            self.counts["given up"] += dead.get(task.line, 0) + dead.get(task.id, 0)
+            self.counts["given up"] += dead.get(task.id, 0)
             for target in task.targets:
                 is_there = self.look_at(task, target)
                 if task.kind == "marketing":

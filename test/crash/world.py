@@ -130,6 +130,7 @@ class World:
         self.fsync = fsync
         self.socket = os.path.join(self.dir, "redis.sock")
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("PUSH_")}
+        self.env["TMPDIR"] = self.dir
         self.redis = None
         self.mock = None
         self.ports = {}

@@ -361,6 +361,8 @@ END
 {"run":{"lanes":{}}}
 {"run":{"lanes":{"a":{"queue":["q"]}}}}
 {"run":{"lanes":{"a":{}},"chain":["cat","push-ack"]}}
+{"run":{"lanes":{"a b":{}},"chain":["push-pop","push-ack"]}}
+{"run":{"lanes":{"a":{"worker":"w:1"}},"chain":["push-pop","push-ack"]}}
 {"run":{"lanes":{"a":{}},"chain":["push-pop","cat","push-stats"]}}
 END
 	jq -n '{run: {lanes: ([range(17) | {key: "l\(.)", value: {}}] | from_entries)}}' >push.conf
