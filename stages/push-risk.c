@@ -181,6 +181,9 @@ static int app_handle(void *self, struct batch *batch, struct err *err)
 			decide(a, rec, &verdicts[rec->place]);
 			continue;
 		}
+		if (rec->user.ptr != NULL || rec->device != NULL) {
+			continue; /* one target, no list */
+		}
 		filter(a, rec, "users", RISK_USER);
 		if (rec->outcome == OUTCOME_UNDECIDED) {
 			filter(a, rec, "devices", RISK_DEVICE);

@@ -54,6 +54,7 @@ enum reason risk_kind_reason(enum risk_kind kind)
 struct word {
 	struct span pattern; /* owned */
 	pcre2_code *code;    /* owned */
+	bool is_jit;
 };
 
 struct surge {
@@ -179,12 +180,14 @@ static int add_word(
 			(int)pattern.len, pattern.ptr, text, at);
 	}
 	/* Without JIT the same matches are found, only more slowly. */
-	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+	bool is_jit = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
+
 	rules->words = mem_resize(
 		rules->words, rules->word_count + 1, sizeof(*rules->words));
 	rules->words[rules->word_count++] = (struct word){
 		.pattern = { mem_dup(pattern.ptr, pattern.len), pattern.len },
 		.code = code,
+		.is_jit = is_jit,
 	};
 	return 0;
 }
@@ -270,14 +273,24 @@ int risk_add_conf(
 
 /* --- judging --- */
 
-/* Texts have been checked to be UTF-8 when the record was parsed. */
+/* The direct way to the compiled pattern saves most of what a short text costs;
+ * texts have been checked to be UTF-8 when the record was parsed. */
+static int match(
+	struct risk_rules *rules, const struct word *word, struct span text)
+{
+	return word->is_jit
+		       ? pcre2_jit_match(word->code, (PCRE2_SPTR)text.ptr,
+				 text.len, 0, 0, rules->data, rules->context)
+		       : pcre2_match(word->code, (PCRE2_SPTR)text.ptr, text.len,
+				 0, PCRE2_NO_UTF_CHECK, rules->data,
+				 rules->context);
+}
+
 static bool find_word(struct risk_rules *rules, struct span text,
 	struct risk_verdict *verdict)
 {
 	for (size_t i = 0; i < rules->word_count; i++) {
-		int found = pcre2_match(rules->words[i].code,
-			(PCRE2_SPTR)text.ptr, text.len, 0, PCRE2_NO_UTF_CHECK,
-			rules->data, rules->context);
+		int found = match(rules, &rules->words[i], text);
 
 		if (found == PCRE2_ERROR_NOMATCH) {
 			continue;
@@ -290,19 +303,12 @@ static bool find_word(struct risk_rules *rules, struct span text,
 	return false;
 }
 
-static bool find_in(struct risk_rules *rules, const struct json *v,
+static bool find_link(struct risk_rules *rules, const struct json *v,
 	struct risk_verdict *verdict)
 {
-	struct span text = json_text(v);
-	const struct nameset_entry *site;
+	const struct nameset_entry *site =
+		links_find(&rules->sites, json_text(v), &rules->scratch);
 
-	if (text.ptr == NULL) {
-		return false;
-	}
-	if (find_word(rules, text, verdict)) {
-		return true;
-	}
-	site = links_find(&rules->sites, text, &rules->scratch);
 	if (site != NULL) {
 		verdict->kind = RISK_LINK;
 		verdict->rule = site->name;
@@ -310,59 +316,75 @@ static bool find_in(struct risk_rules *rules, const struct json *v,
 	return site != NULL;
 }
 
-/* The texts that a user sees: title and body, wherever they are said. */
-static const char *const text_paths[] = {
-	"notification.title",
-	"notification.body",
-	"android.notification.title",
-	"android.notification.body",
-	"apns.payload.aps.alert",
-	"apns.payload.aps.alert.title",
-	"apns.payload.aps.alert.subtitle",
-	"apns.payload.aps.alert.body",
-	"webpush.notification.title",
-	"webpush.notification.body",
-};
+static bool find_in(struct risk_rules *rules, const struct json *v,
+	struct risk_verdict *verdict)
+{
+	struct span text = json_text(v);
 
-/* Where else a link may stand; FCM HTTP v1, Message, read 2026-11. */
-static const char *const link_paths[] = {
-	"notification.image",
-	"android.notification.image",
-	"apns.fcm_options.image",
-	"webpush.notification.image",
-	"webpush.fcm_options.link",
-};
+	return text.ptr != NULL && (find_word(rules, text, verdict) ||
+					   find_link(rules, v, verdict));
+}
 
+/* Members of one object: those with a text that a user sees, and those that are
+ * a link only; the rest is passed over. */
+static bool judge_object(struct risk_rules *rules, const struct json *object,
+	struct risk_verdict *verdict)
+{
+	struct json_iter it = json_iter(object);
+	const struct json *v;
+
+	while ((v = json_next(&it)) != NULL) {
+		if ((span_is(it.name, "title") || span_is(it.name, "body") ||
+			    span_is(it.name, "subtitle"))
+				? find_in(rules, v, verdict)
+				: (span_is(it.name, "image") ||
+					  span_is(it.name, "link")) &&
+					  find_link(rules, v, verdict)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A vendor's part: android, webpush, apns. */
+static bool judge_part(struct risk_rules *rules, const struct json *part,
+	struct risk_verdict *verdict)
+{
+	const struct json *alert = json_path(part, "payload.aps.alert");
+
+	return judge_object(rules, json_get(part, "notification"), verdict) ||
+	       judge_object(rules, json_get(part, "fcm_options"), verdict) ||
+	       find_in(rules, alert, verdict) ||
+	       judge_object(rules, alert, verdict);
+}
+
+/* One walk over the message, since most have few of the parts.  Where texts and
+ * links stand: FCM HTTP v1, Message, and Apple, "Generating a remote
+ * notification", read 2026-11. */
 static bool judge_message(struct risk_rules *rules, const struct json *message,
 	struct risk_verdict *verdict)
 {
-	struct json_iter it = json_iter(json_get(message, "data"));
-	const struct nameset_entry *site = NULL;
+	struct json_iter it = json_iter(message);
+	bool is_hit = false;
 	const struct json *v;
 
-	for (size_t i = 0; i < sizeof(text_paths) / sizeof(*text_paths); i++) {
-		if (find_in(rules, json_path(message, text_paths[i]),
-			    verdict)) {
-			return true;
+	while (!is_hit && (v = json_next(&it)) != NULL) {
+		if (span_is(it.name, "notification")) {
+			is_hit = judge_object(rules, v, verdict);
+		} else if (span_is(it.name, "data")) {
+			struct json_iter data = json_iter(v);
+			const struct json *text;
+
+			while (!is_hit && (text = json_next(&data)) != NULL) {
+				is_hit = find_in(rules, text, verdict);
+			}
+		} else if (span_is(it.name, "android") ||
+			   span_is(it.name, "webpush") ||
+			   span_is(it.name, "apns")) {
+			is_hit = judge_part(rules, v, verdict);
 		}
 	}
-	while ((v = json_next(&it)) != NULL) {
-		if (find_in(rules, v, verdict)) {
-			return true;
-		}
-	}
-	for (size_t i = 0; rules->sites.count > 0 && site == NULL &&
-			   i < sizeof(link_paths) / sizeof(*link_paths);
-		i++) {
-		site = links_find(&rules->sites,
-			json_text(json_path(message, link_paths[i])),
-			&rules->scratch);
-	}
-	if (site != NULL) {
-		verdict->kind = RISK_LINK;
-		verdict->rule = site->name;
-	}
-	return site != NULL;
+	return is_hit;
 }
 
 /* Is one of the names in the set of its kind? */
