@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .PHONY: all help demo check check-crash units unit lint flags format fuzz fuzzers coverage \
-	distcheck check-debian13 check-compose check-monitoring bench-send install uninstall clean deps-build deps-run deps-test deps-lint FORCE
+	distcheck check-debian13 check-compose check-monitoring bench-send bench-stages install uninstall clean deps-build deps-run deps-test deps-lint FORCE
 
 VERSION := $(shell cat VERSION)
 STAGES  := $(patsubst stages/%.c,%,$(wildcard stages/push-*.c))
@@ -171,6 +171,10 @@ check-compose: ## build the image, run docker-compose.yml, kill a service (root)
 
 check-monitoring: ## scrape the running chain with a real Prometheus: metrics, alerts, dashboard
 	@scripts/check-monitoring
+
+bench-stages: deps-test ## CPU per record of each policy stage, against cat and jq -c (RECORDS=50000 ROUNDS=5)
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@PUSH_BIN='$(abspath $(BIN))' test/bench/stages $(or $(RECORDS),50000) $(or $(ROUNDS),5)
 
 bench-send: deps-test ## CPU and memory of a notification: push-apns, h2load, node-apn, apns2 (QUICK=1)
 	@$(MAKE) --no-print-directory $(PARALLEL) all
