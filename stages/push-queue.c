@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "queue/admin.h"
@@ -37,8 +38,9 @@ struct app {
 	bool is_following;
 
 	const char *words[WORDS]; /* the command and its operands */
-	struct redis *redis;      /* owned */
-	const char *stops_url;    /* borrowed from the configuration */
+	struct redis *redis;      /* owned; where the queues are */
+	struct redis *stops;      /* owned; where stops are kept */
+	struct buf text;          /* what there is to say at the end */
 };
 
 static struct app app = { .url = "redis://127.0.0.1", .format = "table" };
@@ -76,8 +78,10 @@ static const struct opt_program program = {
 
 static bool print_line(void *self, struct span line)
 {
-	(void)self;
-	return fwrite(line.ptr, 1, line.len, stdout) == line.len;
+	const struct app *a = self;
+
+	return fwrite(line.ptr, 1, line.len, stdout) == line.len &&
+	       (!a->is_following || fflush(stdout) == 0);
 }
 
 static void say_progress(
@@ -92,50 +96,33 @@ static void say_progress(
 	}
 }
 
-static int check_format(const struct app *a, bool *is_json, struct err *err)
+static int check_format(const struct app *a, struct err *err)
 {
-	*is_json = strcmp(a->format, "json") == 0;
-	return *is_json || strcmp(a->format, "table") == 0
+	return strcmp(a->format, "json") == 0 || strcmp(a->format, "table") == 0
 		       ? 0
 		       : err_usage(err, 0,
 				 "--format wants table or json, not '%s'",
 				 a->format);
 }
 
+static bool is_json(const struct app *a)
+{
+	return strcmp(a->format, "json") == 0;
+}
+
 /* --- commands: 0, or -1 with why --- */
 
 static int app_status(struct app *a, struct err *err)
 {
-	struct inspect items[OPT_LIST_MAX] = { 0 };
-	struct buf text;
-	bool is_json;
-	int result = check_format(a, &is_json, err);
-
-	buf_init(&text, SIZE_MAX);
-	for (size_t i = 0; result == 0 && i < a->queues.count; i++) {
-		result = inspect_queue(
-			a->redis, a->queues.items[i], &items[i], err);
-		if (result == 0 && is_json) {
-			inspect_put_json(&items[i], &text);
-		}
-	}
-	if (result == 0 && !is_json) {
-		inspect_put_table(items, a->queues.count, &text);
-	}
-	if (result == 0) {
-		(void)print_line(NULL, (struct span){ text.data, text.len });
-	}
-	for (size_t i = 0; i < a->queues.count; i++) {
-		inspect_release(&items[i]);
-	}
-	buf_release(&text);
-	return result;
+	return inspect_show(a->redis, a->queues.items, a->queues.count,
+		is_json(a), &a->text, err);
 }
 
 static int app_peek(struct app *a, struct err *err)
 {
 	struct peek want = { .most = a->count > 0 ? a->count : 10,
-		.on_line = print_line };
+		.on_line = print_line,
+		.self = a };
 
 	if (a->words[1] == NULL ||
 		peek_state_parse(a->words[1], &want.state) != 0) {
@@ -198,82 +185,29 @@ static int app_drop(struct app *a, struct err *err)
 					 counts.chosen);
 	}
 	int result = letters(a, ADMIN_DROP, &counts, err);
-	(void)printf("dropped %" PRId64 "\n", counts.chosen);
-	return result;
-}
-
-static int open_stops(struct app *a, struct redis **out, struct err *err)
-{
-	const char *url = a->stops_url != NULL ? a->stops_url : a->url;
-
-	return strcmp(url, "none") == 0
-		       ? err_usage(err, 0, "risk.stops of push.conf is none")
-		       : redis_open(out, url, err);
-}
-
-/* stop KIND NAME and resume KIND NAME. */
-static int change_stop(struct app *a, bool is_stop, struct err *err)
-{
-	struct stop stop = { .since_unix_ms = clock_unix_ms(),
-		.name = span_of(a->words[2]),
-		.note = span_of(a->note) };
-	struct redis *redis = NULL;
-	bool was_there = false;
-	int result = -1;
-
-	if (a->words[2] == NULL ||
-		stop_kind_parse(span_of(a->words[1]), &stop.kind) != 0) {
-		return err_usage(err, 0,
-			"%s wants campaign, app, category or id, and a name",
-			a->words[0]);
-	}
-	if (open_stops(a, &redis, err) == 0) {
-		result = is_stop ? stops_add(redis, &stop, err)
-				 : stops_remove(redis, stop.kind, stop.name,
-					   &was_there, err);
-	}
-	if (result == 0) {
-		(void)puts(is_stop     ? "stopped"
-			   : was_there ? "goes on"
-				       : "was not stopped");
-	}
-	redis_close(redis);
+	buf_fmt(&a->text, "dropped %" PRId64 "\n", counts.chosen);
 	return result;
 }
 
 static int app_stop(struct app *a, struct err *err)
 {
-	return change_stop(a, true, err);
+	const struct stops_words words = { a->words[1], a->words[2], a->note,
+		true };
+
+	return stops_say(a->stops, &words, &a->text, err);
 }
 
 static int app_resume(struct app *a, struct err *err)
 {
-	return change_stop(a, false, err);
+	const struct stops_words words = { a->words[1], a->words[2], NULL,
+		false };
+
+	return stops_say(a->stops, &words, &a->text, err);
 }
 
 static int app_stops(struct app *a, struct err *err)
 {
-	struct stops stops = { 0 };
-	struct redis *redis = NULL;
-	struct buf text;
-	bool is_json;
-	int result = check_format(a, &is_json, err);
-
-	buf_init(&text, SIZE_MAX);
-	if (result == 0) {
-		result = open_stops(a, &redis, err);
-	}
-	if (result == 0) {
-		result = stops_list(redis, &stops, err);
-	}
-	if (result == 0) {
-		(is_json ? stops_put_json : stops_put_table)(&stops, &text);
-		(void)print_line(NULL, (struct span){ text.data, text.len });
-		stops_release(&stops);
-	}
-	buf_release(&text);
-	redis_close(redis);
-	return result;
+	return stops_show(a->stops, is_json(a), &a->text, err);
 }
 
 /* The stop comes first, so that what moves while we look is caught by the
@@ -285,86 +219,88 @@ static int app_cancel(struct app *a, struct err *err)
 		.since_unix_ms = clock_unix_ms(),
 		.note = span_of("cancelled") };
 	struct admin_found found = { 0 };
-	struct redis *redis = NULL;
+	bool is_left;
 	bool ignored;
-	int result;
 
 	if (stop.name.ptr == NULL || stop.name.len == 0) {
 		return err_usage(err, 0, "cancel wants the id of a task");
 	}
-	result = open_stops(a, &redis, err);
-	if (result == 0) {
-		result = stops_add(redis, &stop, err);
+	if (stops_add(a->stops, &stop, err) != 0) {
+		return -1;
 	}
-	for (size_t i = 0; result == 0 && i < a->queues.count; i++) {
-		result = admin_cancel(a->redis, a->queues.items[i], a->words[1],
-			say_progress, &found, err);
+	for (size_t i = 0; i < a->queues.count; i++) {
+		if (admin_cancel(a->redis, a->queues.items[i], a->words[1],
+			    say_progress, &found, err) != 0) {
+			return -1;
+		}
 	}
-	if (result == 0 && found.waiting + found.in_flight == 0) {
-		result = stops_remove(
-			redis, stop.kind, stop.name, &ignored, err);
-	}
-	if (result == 0) {
-		(void)printf("removed %" PRId64 ", waiting %" PRId64
-			     ", in flight %" PRId64 "%s\n",
-			found.removed, found.waiting, found.in_flight,
-			found.waiting + found.in_flight == 0
-				? ""
-				: "; the id stays stopped");
-	}
-	redis_close(redis);
-	return result;
+	is_left = found.waiting + found.in_flight > 0;
+	buf_fmt(&a->text,
+		"removed %" PRId64 ", waiting %" PRId64 ", in flight %" PRId64
+		"%s\n",
+		found.removed, found.waiting, found.in_flight,
+		is_left ? "; the id stays stopped" : "");
+	return is_left ? 0
+		       : stops_remove(
+				 a->stops, stop.kind, stop.name, &ignored, err);
 }
 
 static int app_feedback(struct app *a, struct err *err)
 {
-	char last[OPT_LIST_MAX][PEEK_ID_BYTES] = { { 0 } };
-	int64_t most = a->count > 0 ? a->count : INT64_MAX;
+	const struct peek_feedback want = {
+		.most = a->count > 0 ? a->count : INT64_MAX,
+		.after = a->after,
+		.is_following = a->is_following,
+		.on_line = print_line,
+		.self = a,
+	};
 
-	for (size_t i = 0; a->after != NULL && i < a->queues.count; i++) {
-		if (fmt_into(last[i], PEEK_ID_BYTES, "%s", a->after) != 0) {
-			return err_usage(err, 0, "'%s' is no entry of a stream",
-				a->after);
-		}
-	}
-	for (;;) {
-		for (size_t i = 0; i < a->queues.count; i++) {
-			if (peek_feedback(a->redis, a->queues.items[i], most,
-				    last[i], print_line, NULL, err) != 0) {
-				return -1;
-			}
-		}
-		if (fflush(stdout) != 0 || !a->is_following) {
-			return 0; /* main() tells */
-		}
-		if (peek_feedback_wait(
-			    a->redis, a->queues.items[0], last[0], err) != 0) {
-			return -1;
-		}
-	}
+	return peek_feedback(
+		a->redis, a->queues.items, a->queues.count, &want, err);
 }
 
 /* --- the program --- */
 
+enum { OF_QUEUES = 1, OF_STOPS = 2 }; /* what a command needs open */
+
 static const struct command {
 	const char *name;
 	size_t words; /* it may have, itself included */
-	bool is_for_queues;
+	unsigned needs;
 	int (*run)(struct app *a, struct err *err);
 } commands[] = {
-	{ "status", 1, true, app_status },
-	{ "peek", 2, true, app_peek },
-	{ "replay", 1, true, app_replay },
-	{ "drop", 1, true, app_drop },
-	{ "cancel", 2, true, app_cancel },
-	{ "stop", 3, false, app_stop },
-	{ "resume", 3, false, app_resume },
-	{ "stops", 1, false, app_stops },
-	{ "feedback", 1, true, app_feedback },
-	{ NULL, 0, false, NULL },
+	{ "status", 1, OF_QUEUES, app_status },
+	{ "peek", 2, OF_QUEUES, app_peek },
+	{ "replay", 1, OF_QUEUES, app_replay },
+	{ "drop", 1, OF_QUEUES, app_drop },
+	{ "cancel", 2, OF_QUEUES | OF_STOPS, app_cancel },
+	{ "stop", 3, OF_STOPS, app_stop },
+	{ "resume", 3, OF_STOPS, app_resume },
+	{ "stops", 1, OF_STOPS, app_stops },
+	{ "feedback", 1, OF_QUEUES, app_feedback },
+	{ NULL, 0, 0, NULL },
 };
 
-static int app_run(struct app *a, struct err *err)
+static int open_needs(
+	struct app *a, unsigned needs, const char *stops_url, struct err *err)
+{
+	if ((needs & OF_QUEUES) != 0) {
+		if (a->queues.count == 0) {
+			return err_usage(err, 0, "--queue is missing");
+		}
+		if (redis_open(&a->redis, a->url, err) != 0) {
+			return -1;
+		}
+	}
+	if ((needs & OF_STOPS) == 0) {
+		return 0;
+	}
+	return strcmp(stops_url, "none") == 0
+		       ? err_usage(err, 0, "risk.stops of push.conf is none")
+		       : redis_open(&a->stops, stops_url, err);
+}
+
+static int app_run(struct app *a, const char *stops_url, struct err *err)
 {
 	const struct command *c = commands;
 
@@ -378,13 +314,11 @@ static int app_run(struct app *a, struct err *err)
 		return err_usage(
 			err, 0, "unexpected argument '%s'", a->words[c->words]);
 	}
-	if (!c->is_for_queues) {
-		return c->run(a, err);
+	if (check_format(a, err) != 0 ||
+		open_needs(a, c->needs, stops_url, err) != 0) {
+		return -1;
 	}
-	if (a->queues.count == 0) {
-		return err_usage(err, 0, "--queue is missing");
-	}
-	return redis_open(&a->redis, a->url, err) == 0 ? c->run(a, err) : -1;
+	return c->run(a, err);
 }
 
 static int app_main(struct app *a, char **argv, struct err *err)
@@ -392,6 +326,7 @@ static int app_main(struct app *a, char **argv, struct err *err)
 	struct conf *conf = NULL;
 	int result = -1;
 
+	buf_init(&a->text, SIZE_MAX);
 	if (opt_parse_words(&program, argv, a->words, WORDS, err) != 0) {
 		return -1;
 	}
@@ -401,10 +336,14 @@ static int app_main(struct app *a, char **argv, struct err *err)
 	}
 	if (conf_load(&conf, a->config, err) == 0 &&
 		opt_from_conf(&program, conf, err) == 0) {
-		a->stops_url = conf_text(conf, "risk.stops", NULL);
-		result = app_run(a, err);
+		result = app_run(a, conf_text(conf, "risk.stops", a->url), err);
 	}
+	if (a->text.len > 0) {
+		(void)fwrite(a->text.data, 1, a->text.len, stdout);
+	}
+	buf_release(&a->text);
 	redis_close(a->redis);
+	redis_close(a->stops);
 	conf_free(conf);
 	return result;
 }
@@ -419,6 +358,7 @@ int main(int argc, char **argv)
 	said_mono_ms = clock_mono_ms();
 	app.config = getenv("PUSH_CONFIG");
 	result = app_main(&app, argv, &err);
+	/* Of what was printed before, too. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fatal(EXIT_TEMP, "cannot write: %s", strerror(errno));
 	}

@@ -170,7 +170,7 @@ static void put_workers(const struct inspect *i, struct buf *out)
 	}
 }
 
-void inspect_put_table(
+static void put_table(
 	const struct inspect *items, size_t count, struct buf *out)
 {
 	int64_t in_flight = 0;
@@ -210,7 +210,7 @@ static void put_number(struct buf *out, const char *name, int64_t n)
 	}
 }
 
-void inspect_put_json(const struct inspect *i, struct buf *out)
+static void put_json(const struct inspect *i, struct buf *out)
 {
 	buf_putc(out, '{');
 	json_put_name(out, "queue");
@@ -239,4 +239,26 @@ void inspect_put_json(const struct inspect *i, struct buf *out)
 		buf_text(out, k->is_live ? "true}" : "false}");
 	}
 	buf_text(out, "]}\n");
+}
+
+int inspect_show(struct redis *r, const char *const *queues, size_t count,
+	bool is_json, struct buf *out, struct err *err)
+{
+	struct inspect *items = mem_array(count + 1, sizeof(*items));
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		result = inspect_queue(r, queues[i], &items[i], err);
+		if (result == 0 && is_json) {
+			put_json(&items[i], out);
+		}
+	}
+	if (result == 0 && !is_json) {
+		put_table(items, count, out);
+	}
+	for (size_t i = 0; i < count; i++) {
+		inspect_release(&items[i]);
+	}
+	mem_free(items);
+	return result;
 }

@@ -43,11 +43,9 @@ int inspect_queue(struct redis *r, const char *queue, struct inspect *out,
 	struct err *err) MUST_CHECK;
 void inspect_release(struct inspect *i);
 
-/* Appends two tables for a terminal: the queues, and who works on them. */
-void inspect_put_table(
-	const struct inspect *items, size_t count, struct buf *out);
-
-/* Appends one line of JSON. */
-void inspect_put_json(const struct inspect *i, struct buf *out);
+/* Appends how all these queues stand: a line of JSON each, or tables for a
+ * terminal: the queues, and who works on them. */
+int inspect_show(struct redis *r, const char *const *queues, size_t count,
+	bool is_json, struct buf *out, struct err *err) MUST_CHECK;
 
 #endif

@@ -11,7 +11,7 @@
 #include "queue/key.h"
 #include "record/json.h"
 
-enum { PAGE = 100, NUMBER_BYTES = 24 };
+enum { PAGE = 100, NUMBER_BYTES = 24, ID_BYTES = 48 };
 
 static const char *const state_names[PEEK_STATE_COUNT] = { "ready", "redeliver",
 	"delayed", "inflight", "dead" };
@@ -349,65 +349,99 @@ static void put_told(struct buf *line, const char *queue, struct span id,
 	buf_text(line, "}\n");
 }
 
-int peek_feedback(struct redis *r, const char *queue, int64_t most,
-	char last[PEEK_ID_BYTES], peek_line_cb *on_line, void *self,
-	struct err *err)
+/* Where it is in one queue's stream. */
+struct stream {
+	const char *queue;
+	char *key;           /* owned */
+	char last[ID_BYTES]; /* the last entry shown; "": none */
+};
+
+/* All that is new; 1 when it is to go on, 0 when a line failed, -1. */
+static int show_new(struct redis *r, struct stream *s,
+	const struct peek_feedback *want, struct err *err)
 {
-	char *key = key_take(queue, "feedback", NULL);
+	int64_t left = want->most;
 	size_t got = PAGE;
 	struct buf line;
-	int result = 0;
+	int result = 1;
 
 	buf_init(&line, SIZE_MAX);
-	while (most > 0 && got > 0) {
+	while (result == 1 && left > 0 && got > 0) {
 		const struct redis_reply *reply;
-		char from[PEEK_ID_BYTES + 1];
+		char from[ID_BYTES + 1];
 		char count[NUMBER_BYTES];
 
 		if (fmt_into(from, sizeof(from), "%s%s",
-			    last[0] == '\0' ? "-" : "(", last) != 0) {
+			    s->last[0] == '\0' ? "-" : "(", s->last) != 0) {
 			BUG("an id is too long");
 		}
-		result = redis_command(r, &reply, 6,
-			(struct span[]){ span_of("XRANGE"), span_of(key),
-				span_of(from), span_of("+"), span_of("COUNT"),
-				number(count, most < PAGE ? most : PAGE) },
-			err);
-		if (result != 0) {
+		if (redis_command(r, &reply, 6,
+			    (struct span[]){ span_of("XRANGE"), span_of(s->key),
+				    span_of(from), span_of("+"),
+				    span_of("COUNT"),
+				    number(count, left < PAGE ? left : PAGE) },
+			    err) != 0) {
+			result = -1;
 			break;
 		}
 		got = redis_count(reply);
-		most -= (int64_t)got;
-		for (size_t i = 0; i < got; i++) {
+		left -= (int64_t)got;
+		for (size_t i = 0; result == 1 && i < got; i++) {
 			const struct redis_reply *item = redis_at(reply, i);
 			struct span id = redis_text(redis_at(item, 0));
 
-			put_told(&line, queue, id, redis_at(item, 1));
-			if (fmt_into(last, PEEK_ID_BYTES, "%s", id.ptr) != 0 ||
-				!on_line(self,
-					(struct span){ line.data, line.len })) {
-				most = 0;
-				break;
-			}
+			put_told(&line, s->queue, id, redis_at(item, 1));
+			result = fmt_into(s->last, ID_BYTES, "%s", id.ptr) ==
+					 0 &&
+				 want->on_line(want->self,
+					 (struct span){ line.data, line.len });
 		}
 	}
 	buf_release(&line);
-	mem_free(key);
 	return result;
 }
 
-int peek_feedback_wait(struct redis *r, const char *queue,
-	const char last[PEEK_ID_BYTES], struct err *err)
+/* Waits until there is something new in the stream, a second at most. */
+static int wait_for(struct redis *r, const struct stream *s, struct err *err)
 {
-	char *key = key_take(queue, "feedback", NULL);
 	const struct redis_reply *reply;
-	int result;
 
-	redis_append_near(r, span_of(key), 6,
+	return redis_command(r, &reply, 6,
 		(struct span[]){ span_of("XREAD"), span_of("BLOCK"),
-			span_of("1000"), span_of("STREAMS"), span_of(key),
-			span_of(last[0] == '\0' ? "0-0" : last) });
-	result = redis_reply(r, &reply, err);
-	mem_free(key);
-	return result;
+			span_of("1000"), span_of("STREAMS"), span_of(s->key),
+			span_of(s->last[0] == '\0' ? "0-0" : s->last) },
+		err);
+}
+
+int peek_feedback(struct redis *r, const char *const *queues, size_t count,
+	const struct peek_feedback *want, struct err *err)
+{
+	struct stream *streams = mem_array(count + 1, sizeof(*streams));
+	int result = 1;
+
+	for (size_t i = 0; i < count; i++) {
+		streams[i].queue = queues[i];
+		streams[i].key = key_take(queues[i], "feedback", NULL);
+		if (want->after != NULL && fmt_into(streams[i].last, ID_BYTES,
+						   "%s", want->after) != 0) {
+			result = err_usage(err, 0,
+				"'%s' is no entry of a stream", want->after);
+		}
+	}
+	while (result == 1) {
+		for (size_t i = 0; result == 1 && i < count; i++) {
+			result = show_new(r, &streams[i], want, err);
+		}
+		if (!want->is_following) {
+			break;
+		}
+		if (result == 1 && wait_for(r, &streams[0], err) != 0) {
+			result = -1;
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		mem_free(streams[i].key);
+	}
+	mem_free(streams);
+	return result < 0 ? -1 : 0;
 }

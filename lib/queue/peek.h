@@ -39,18 +39,17 @@ struct peek {
 int peek_queue(struct redis *r, const char *queue, const struct peek *want,
 	struct err *err) MUST_CHECK;
 
-/*
- * The feedback stream behind the entry `after' (NULL: from its beginning),
- * oldest first.  *last becomes the id of the last entry shown, and stays when
- * there was none.
- */
-enum { PEEK_ID_BYTES = 48 };
-int peek_feedback(struct redis *r, const char *queue, int64_t most,
-	char last[PEEK_ID_BYTES], peek_line_cb *on_line, void *self,
-	struct err *err) MUST_CHECK;
+/* What vendors said about tokens. */
+struct peek_feedback {
+	int64_t most;      /* entries of a queue at once */
+	const char *after; /* only behind this entry; NULL: all */
+	bool is_following; /* goes on with what comes, until a line fails */
+	peek_line_cb *on_line;
+	void *self;
+};
 
-/* Waits until there is something behind `last', a second at most. */
-int peek_feedback_wait(struct redis *r, const char *queue,
-	const char last[PEEK_ID_BYTES], struct err *err) MUST_CHECK;
+/* The feedback streams of these queues, each from its oldest entry. */
+int peek_feedback(struct redis *r, const char *const *queues, size_t count,
+	const struct peek_feedback *want, struct err *err) MUST_CHECK;
 
 #endif

@@ -68,9 +68,21 @@ struct stops {
 int stops_list(struct redis *r, struct stops *out, struct err *err) MUST_CHECK;
 void stops_release(struct stops *stops);
 
-/* Appends them for people: lines of JSON, or a table. */
-void stops_put_json(const struct stops *stops, struct buf *out);
-void stops_put_table(const struct stops *stops, struct buf *out);
+/*
+ * The same as people say and read them, for a command line; what there is to say
+ * is appended to `out'.  stops_say() with `is_stop' false lets it go on.
+ * stops_show() gives lines of JSON, or a table.
+ */
+struct stops_words {
+	const char *kind;
+	const char *name;
+	const char *note; /* or NULL */
+	bool is_stop;
+};
+int stops_say(struct redis *r, const struct stops_words *words, struct buf *out,
+	struct err *err) MUST_CHECK;
+int stops_show(struct redis *r, bool is_json, struct buf *out,
+	struct err *err) MUST_CHECK;
 
 /* --- the chain's side --- */
 
