@@ -177,7 +177,7 @@ size_t dedupe_ask(struct dedupe_rules *rules, const struct record *r,
 	if (rule->by == BY_NOTHING) {
 		return 0;
 	}
-	ask.uid = digest_of(r->uid.ptr, r->uid.len);
+	ask.uid = digest_quick(r->uid.ptr, r->uid.len);
 	parts[2] = part_of(r->app);
 	put_name(rules, rule->by, r, parts);
 	if (is_per_user) {

@@ -52,6 +52,28 @@ static char *rule_name_take(const struct fatigue_rule *rule, const char *window)
 	return name;
 }
 
+/* Not of the limit: raising it keeps the counts. */
+static struct digest rule_key(const struct fatigue_rule *rule)
+{
+	const struct match *m = &rule->match;
+	char tail[64];
+	struct digest_part parts[4] = {
+		{ "fatigue rule", strlen("fatigue rule") },
+		{ m->app, m->app == NULL ? 0 : strlen(m->app) },
+		{ m->category, m->category == NULL ? 0 : strlen(m->category) },
+		{ tail, 0 },
+	};
+
+	if (fmt_into(tail, sizeof(tail), "%d %d %d %" PRId64, m->app != NULL,
+		    m->category != NULL,
+		    m->has_priority ? (int)m->priority : -1,
+		    rule->window_ms) != 0) {
+		BUG("rule key longer than its numbers can be");
+	}
+	parts[3].len = strlen(tail);
+	return digest_of_parts(parts, 4);
+}
+
 /* Takes over the texts of `rule', also when it fails. */
 static int rule_put(struct fatigue_rules *rules, struct fatigue_rule rule,
 	const char *window, struct err *err)
@@ -83,6 +105,7 @@ static int rule_put(struct fatigue_rules *rules, struct fatigue_rule rule,
 		}
 	}
 	place->name = rule_name_take(place, window);
+	place->key = rule_key(place);
 	return 0;
 }
 
@@ -178,31 +201,17 @@ bool fatigue_is_exempt(
 	return false;
 }
 
-/* What tells rules apart, and not the limit: raising it keeps the counts. */
-static struct digest rule_key(
-	const struct fatigue_rule *rule, const struct record *r)
+/* Whose windows they are.  Each rule's own key is joined to it, so that there is
+ * one digest a record to make, however many rules. */
+static struct digest user_key(const struct record *r)
 {
-	char tail[64];
-	struct digest_part parts[5] = {
+	const struct digest_part parts[] = {
 		{ "fatigue", strlen("fatigue") },
 		{ r->app.ptr, r->app.len },
 		{ r->user.ptr, r->user.len },
-		{ rule->match.category,
-			rule->match.category == NULL
-				? 0
-				: strlen(rule->match.category) },
-		{ tail, 0 },
 	};
 
-	if (fmt_into(tail, sizeof(tail), "%d %d %d %" PRId64,
-		    rule->match.app != NULL, rule->match.category != NULL,
-		    rule->match.has_priority ? (int)rule->match.priority : -1,
-		    rule->window_ms) != 0) {
-		BUG("rule key longer than its numbers can be");
-	}
-	parts[4].len = strlen(tail);
-
-	return digest_of_parts(parts, 5);
+	return digest_of_parts(parts, 3);
 }
 
 size_t fatigue_ask(const struct fatigue_rules *rules, const struct record *r,
@@ -210,9 +219,9 @@ size_t fatigue_ask(const struct fatigue_rules *rules, const struct record *r,
 {
 	struct store_ask ask = {
 		.verb = verb,
-		.uid = digest_of(r->uid.ptr, r->uid.len),
 		.now_unix_ms = r->now_unix_us / 1000,
 	};
+	struct digest user;
 	size_t count = 0;
 
 	if (r->user.ptr == NULL || fatigue_is_exempt(rules, r)) {
@@ -222,7 +231,11 @@ size_t fatigue_ask(const struct fatigue_rules *rules, const struct record *r,
 		const struct fatigue_rule *rule = rules->rules + i;
 
 		if (match_fits(&rule->match, r)) {
-			ask.key = rule_key(rule, r);
+			if (count == 0) {
+				user = user_key(r);
+				ask.uid = digest_quick(r->uid.ptr, r->uid.len);
+			}
+			ask.key = digest_join(&user, &rule->key);
 			ask.window_ms = rule->window_ms;
 			ask.limit = rule->limit;
 			(void)store_asks_add(asks, &ask);

@@ -32,7 +32,8 @@ struct fatigue_rule {
 	struct match match; /* owned */
 	int64_t limit;      /* 1 to FATIGUE_LIMIT_MAX */
 	int64_t window_ms;
-	char *name; /* owned; "marketing 3 per 24h" */
+	char *name;        /* owned; "marketing 3 per 24h" */
+	struct digest key; /* what tells rules apart */
 };
 
 struct fatigue_rules;

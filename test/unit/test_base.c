@@ -79,6 +79,51 @@ static void fixed_texts_that_do_not_fit_are_refused(void)
 	CHECK(text[0] == '\0');
 }
 
+static void quick_digests_are_siphash(void)
+{
+	/* vectors_sip128 of the authors' reference code: the input is bytes 0 to
+	 * n - 1. */
+	static const struct {
+		size_t len;
+		const char *hex;
+	} rows[] = {
+		{ 0, "a3817f04ba25a8e66df67214c7550293" },
+		{ 1, "da87c1d86b99af44347659119b22fc45" },
+		{ 2, "8177228da4a45dc7fca38bdef60affe4" },
+		{ 3, "9c70b60c5267a94e5f33b6b02985ed51" },
+	};
+	unsigned char bytes[16];
+	char hex[2 * DIGEST_BYTES + 1];
+
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = (unsigned char)i;
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct digest d = digest_quick(bytes, rows[i].len);
+
+		digest_hex(&d, DIGEST_BYTES, hex);
+		printf("%zu: %s\n", rows[i].len, hex);
+		CHECK(strcmp(hex, rows[i].hex) == 0);
+	}
+}
+
+static void digests_of_long_parts_are_those_of_short_ones(void)
+{
+	static char text[2000];
+	struct digest_part parts[] = { { text, 0 }, { "b", 1 } };
+	struct digest seen[4];
+	static const size_t lens[] = { 494, 495, 496, 2000 };
+
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < 4; i++) { /* around what is put together */
+		parts[0].len = lens[i];
+		seen[i] = digest_of_parts(parts, 2);
+		for (size_t k = 0; k < i; k++) {
+			CHECK(memcmp(&seen[k], &seen[i], sizeof(seen[i])) != 0);
+		}
+	}
+}
+
 static void digests_tell_parts_apart(void)
 {
 	struct digest_part one[] = { { "ab", 2 }, { "c", 1 } };
@@ -189,6 +234,8 @@ int main(int argc, char **argv)
 		TEST(timers_fire_in_order_and_stopped_ones_do_not),
 		TEST(nothing_is_called_after_its_removal),
 		TEST(failing_memory_ends_the_program_cleanly),
+		TEST(quick_digests_are_siphash),
+		TEST(digests_of_long_parts_are_those_of_short_ones),
 		TEST_END,
 	};
 
