@@ -404,7 +404,7 @@ killed_in_mid_run() {
 	wait_for 2 dedupe.out
 	echo '{"dedupe":{"store":"nowhere:"}}' >push.conf
 	kill -HUP "$(pid_of dedupe)"
-	wait_until 10 grep -q "unknown store" dedupe.err
+	wait_until 10 grep -q "must be a URL" dedupe.err
 	feed dedupe '{"id":"1"}
 '
 	wait_for 3 dedupe.out
