@@ -26,6 +26,8 @@ struct form {
 	struct json_arena arena;
 };
 
+enum { NAME_MAX_BYTES = 15 /* of the members that we know */ };
+
 struct record_pool {
 	struct form forms[FORMS_KEPT]; /* of records that were shrunk */
 	size_t form_count;
@@ -35,19 +37,12 @@ struct record_pool {
 	int64_t replay_unix_us; /* of the last record that told its time */
 	struct record *free;    /* by next */
 	size_t free_count;
+	unsigned char
+		first[NAME_MAX_BYTES +
+			1]; /* by length of a name: where the table begins */
 };
 
 /* --- the pool -------------------------------------------------------------- */
-
-struct record_pool *record_pool_new(size_t max_bytes, const char *uid_seed)
-{
-	struct record_pool *pool = mem_array(1, sizeof(*pool));
-
-	pool->max_bytes = max_bytes;
-	pool->replay_unix_us = 1; /* 0 would be "none" */
-	pool->uid_seed = mem_text(uid_seed);
-	return pool;
-}
 
 static void destroy(struct record *r)
 {
@@ -151,7 +146,7 @@ struct member {
 static const struct member members[] = {
 	AT("id", MEMBER_ID, id),
 	AT("app", MEMBER_TEXT, app),
-	CHECKED("jws", MEMBER_TEXT),
+	AT("jws", MEMBER_TEXT, jws),
 	AT("user", MEMBER_TEXT, user),
 	CHECKED("kind", MEMBER_KIND),
 	CHECKED("part", MEMBER_OBJECT),
@@ -258,10 +253,40 @@ static int take_member(
 	return -1;
 }
 
-static const struct member *member_of(struct span name)
+/* Where in the table the names of each length begin. */
+static void index_members(unsigned char *first)
 {
-	for (size_t i = 0; i < MEMBERS && members[i].len <= name.len; i++) {
-		if (name.len == members[i].len &&
+	size_t at = 0;
+
+	for (size_t len = 0; len <= NAME_MAX_BYTES; len++) {
+		while (at < MEMBERS && members[at].len < len) {
+			at++;
+		}
+		first[len] = (unsigned char)at;
+	}
+	if (members[MEMBERS - 1].len > NAME_MAX_BYTES) {
+		BUG("a member's name is too long for the index");
+	}
+}
+
+struct record_pool *record_pool_new(size_t max_bytes, const char *uid_seed)
+{
+	struct record_pool *pool = mem_array(1, sizeof(*pool));
+
+	pool->max_bytes = max_bytes;
+	pool->replay_unix_us = 1; /* 0 would be "none" */
+	pool->uid_seed = mem_text(uid_seed);
+	index_members(pool->first);
+	return pool;
+}
+
+static const struct member *member_of(
+	const struct record_pool *pool, struct span name)
+{
+	size_t i = name.len <= NAME_MAX_BYTES ? pool->first[name.len] : MEMBERS;
+
+	for (; i < MEMBERS && members[i].len == name.len; i++) {
+		if (name.ptr[0] == members[i].name[0] &&
 			memcmp(name.ptr, members[i].name, name.len) == 0) {
 			return &members[i];
 		}
@@ -307,11 +332,12 @@ static struct span take_members(
 	struct json_iter it = json_iter(r->root);
 	const struct json *v;
 	const struct json *part = NULL;
+	const struct json *kind = NULL;
 	struct span bad = { NULL, 0 };
 	uint32_t seen = 0;
 
 	while ((v = json_next(&it)) != NULL) {
-		const struct member *m = member_of(it.name);
+		const struct member *m = member_of(r->body->pool, it.name);
 		uint32_t bit;
 
 		*last = it.name;
@@ -331,6 +357,8 @@ static struct span take_members(
 			r->trace = v;
 		} else if (take_member(r, m, v) != 0) {
 			bad = it.name;
+		} else if (m->type == MEMBER_KIND) {
+			kind = v;
 		} else if (m->len == 4 && memcmp(m->name, "part", 4) == 0) {
 			part = v;
 		}
@@ -339,9 +367,9 @@ static struct span take_members(
 		r->channel.ptr != NULL || r->segment.ptr != NULL) {
 		r->kind = KIND_BATCH;
 	}
-	v = json_get(r->root, "kind");
-	if (v != NULL) {
-		r->kind = json_is_text(v, "batch") ? KIND_BATCH : KIND_SINGLE;
+	if (kind != NULL) {
+		r->kind =
+			json_is_text(kind, "batch") ? KIND_BATCH : KIND_SINGLE;
 	}
 	if (r->device != NULL && bad.ptr == NULL && take_device(r) != 0) {
 		bad = (struct span){ "device", 6 };

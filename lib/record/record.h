@@ -48,6 +48,7 @@ struct record {
 	struct span topic;         /* FCM topic */
 	struct span condition;     /* FCM condition */
 	struct span channel;       /* APNs broadcast channel */
+	struct span jws;           /* of a signed task */
 	struct span segment;       /* a named set of users */
 	const struct json *device; /* the object of a single device */
 	const struct json *message;
