@@ -74,6 +74,14 @@ int err_prefix(struct err *err, const char *fmt, ...)
 	return -1;
 }
 
+int err_copy(struct err *err, const struct err *from)
+{
+	if (err != NULL) {
+		*err = *from;
+	}
+	return -1;
+}
+
 int err_status(const struct err *err)
 {
 	return err->is_usage ? EXIT_USAGE : EXIT_TEMP;

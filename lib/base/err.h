@@ -44,6 +44,9 @@ int err_usage(struct err *err, int errnum, const char *fmt, ...)
  */
 int err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Hands on a failure that was recorded elsewhere; returns -1. */
+int err_copy(struct err *err, const struct err *from);
+
 /* The exit status that fits this failure. */
 int err_status(const struct err *err);
 

@@ -151,10 +151,7 @@ static int lose(struct redis *r, size_t link, struct err *err)
 	(void)redis_link_lost(r->links[link].context, link_name(r, link),
 		r->url.timeout_ms, &why);
 	redis_drop(r);
-	if (err != NULL) {
-		*err = why;
-	}
-	return -1;
+	return err_copy(err, &why);
 }
 
 /* Puts an error answer into `err'; returns -1. */
@@ -560,8 +557,7 @@ int redis_send(struct redis *r, struct err *err)
 {
 	if (r->is_lost) {
 		forget_due(r);
-		*err = r->lost;
-		return -1;
+		return err_copy(err, &r->lost);
 	}
 	for (size_t i = 0; i < r->link_count; i++) {
 		int is_done = r->links[i].context == NULL;
@@ -795,9 +791,8 @@ static int begin_reply(struct redis *r, struct err *err)
 {
 	hide_shown(r);
 	if (r->is_lost) {
-		*err = r->lost;
 		forget_due(r);
-		return -1;
+		return err_copy(err, &r->lost);
 	}
 	if (r->due_count == 0) {
 		for (size_t i = 0; i < r->link_count; i++) {

@@ -229,8 +229,7 @@ static int lose_reader(struct output *o, int why, struct err *err)
 int output_flush(struct output *o, struct err *err)
 {
 	if (o->has_failed) {
-		*err = o->failure;
-		return -1;
+		return err_copy(err, &o->failure);
 	}
 	while (o->fd >= 0 && o->sent < o->buf.len) {
 		ssize_t n = write_some(o);
