@@ -4,6 +4,9 @@
  */
 #include "net/redis.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "redis_server.h"
 
 static struct server server;
@@ -300,6 +303,95 @@ static void credentials_are_shown_and_refusals_need_a_person(void)
 	end(r);
 }
 
+/* --- a server that hangs up in the middle ----------------------------------- */
+
+static const char canned[] = "+OK\r\n$7\r\nhel\r\nlo\r\n*2\r\n:17\r\n$-1\r\n";
+enum { CANNED_LEN = sizeof(canned) - 1 };
+
+/* Gives one byte more of its answer to each connection than to the last. */
+static void stutter(int listener)
+{
+	for (size_t len = 0; len <= CANNED_LEN; len++) {
+		char request[256];
+		int fd = accept(listener, NULL, NULL);
+
+		if (fd < 0 || read(fd, request, sizeof(request)) <= 0 ||
+			write(fd, canned, len) != (ssize_t)len) {
+			_exit(1);
+		}
+		/* The last one is left open until the client goes. */
+		if (len == CANNED_LEN) {
+			(void)!read(fd, request, sizeof(request));
+		}
+		(void)close(fd);
+	}
+	_exit(0);
+}
+
+static pid_t stutter_begin(char *path, size_t size)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	pid_t pid;
+
+	CHECK(fmt_into(path, size, "/tmp/unit.%ld.sock", (long)getpid()) == 0);
+	CHECK(fmt_into(address.sun_path, sizeof(address.sun_path), "%s",
+		      path) == 0);
+	CHECK(bind(listener, (const struct sockaddr *)&address,
+		      sizeof(address)) == 0);
+	CHECK(listen(listener, 8) == 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		stutter(listener);
+	}
+	CHECK(close(listener) == 0);
+	return pid;
+}
+
+static void hanging_up_at_any_byte_loses_answers_but_confuses_none(void)
+{
+	/* Behind which byte each of the three replies is complete. */
+	static const size_t ends[] = { 5, 18, CANNED_LEN };
+	struct redis *r = NULL;
+	struct err err = { 0 };
+	char path[64];
+	char url[96];
+	pid_t pid = stutter_begin(path, sizeof(path));
+	int status;
+
+	CHECK(fmt_into(url, sizeof(url), "unix://%s", path) == 0);
+	CHECK(redis_new(&r, url, &err) == 0);
+	for (size_t len = 0; len <= CANNED_LEN; len++) {
+		const struct redis_reply *reply;
+
+		printf("%zu bytes\n", len);
+		append(r, "SET", "k", "v");
+		append(r, "GET", "k", NULL);
+		append(r, "MGET", "n", "none");
+		for (int i = 0; i < 3; i++) {
+			bool is_whole = len >= ends[i];
+
+			err = (struct err){ 0 };
+			CHECK((redis_reply(r, &reply, &err) == 0) == is_whole);
+			if (!is_whole) {
+				CHECK(!err.is_usage);
+				CHECK(redis_due(r) == 0);
+				CHECK(redis_fd(r) == -1);
+				break;
+			}
+			CHECK(i != 0 || span_is(redis_text(reply), "OK"));
+			CHECK(i != 1 ||
+				span_is(redis_text(reply), "hel\r\nlo"));
+			CHECK(i != 2 || redis_int(redis_at(reply, 0)) == 17);
+		}
+	}
+	redis_close(r);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(unlink(path) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -313,6 +405,7 @@ int main(int argc, char **argv)
 		TEST(restart_between_two_commands_goes_unnoticed),
 		TEST(absent_server_is_not_asked_all_the_time),
 		TEST(blocking_command_is_awaited_by_descriptor),
+		TEST(hanging_up_at_any_byte_loses_answers_but_confuses_none),
 		TEST(credentials_are_shown_and_refusals_need_a_person),
 		TEST_END,
 	};
