@@ -155,6 +155,21 @@ static void waiter_arm(struct waiter *w)
 		LOOP_READ, on_answer, w);
 }
 
+/* A server that fails us may be gone without a word to those who wait: they
+ * begin anew, perhaps elsewhere, when claiming succeeds. */
+static int stop_waiting(struct lanes *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct lane *lane = &l->lanes[i];
+
+		waiter_stop(&lane->list);
+		redis_drop(lane->list.redis);
+		waiter_stop(&lane->wake);
+		redis_drop(lane->wake.redis);
+	}
+	return -1;
+}
+
 static void on_look(void *self)
 {
 	struct lanes *l = self;
@@ -198,9 +213,14 @@ static void on_renew(void *self)
 	for (size_t i = 0; i < l->count; i++) {
 		struct err failed;
 
-		if (claim_renew(l->lanes[i].claim, &failed) != 0 &&
-			claim_is_displaced(l->lanes[i].claim)) {
+		if (claim_renew(l->lanes[i].claim, &failed) == 0) {
+			continue;
+		}
+		if (claim_is_displaced(l->lanes[i].claim)) {
 			l->on_wake(l->self);
+		} else {
+			(void)stop_waiting(l);
+			on_look(l); /* the claim that follows tells */
 		}
 	}
 	loop_timer_set(
@@ -450,21 +470,6 @@ static int ask_to_be_woken(struct lanes *l, struct err *err)
 		lane->is_full = was_full;
 	}
 	return 0;
-}
-
-/* A server that fails a claim may be gone without a word to those who wait:
- * they begin anew, perhaps elsewhere, when claiming succeeds. */
-static int stop_waiting(struct lanes *l)
-{
-	for (size_t i = 0; i < l->count; i++) {
-		struct lane *lane = &l->lanes[i];
-
-		waiter_stop(&lane->list);
-		redis_drop(lane->list.redis);
-		waiter_stop(&lane->wake);
-		redis_drop(lane->wake.redis);
-	}
-	return -1;
 }
 
 static int take_one(

@@ -2,7 +2,7 @@
 #
 #	cluster_up N        a cluster of N primaries; sets CLUSTER_PORTS, REDIS_URL
 #	sentinels_up        a primary, a replica, three Sentinels that wait one
-#	                    second; sets PRIMARY, REPLICA (ports), REDIS_URL
+#	                    second; sets PRIMARY, REPLICA, SENTINEL (ports), REDIS_URL
 #	rcli_at PORT ...    redis-cli there
 #
 # Their processes are servers as server_start knows them, named by their port.
@@ -91,7 +91,7 @@ node_of() {
 sentinels_up() {
 	local ports port hosts=''
 	read -ra ports <<<"$(free_ports 5)"
-	PRIMARY=${ports[0]} REPLICA=${ports[1]}
+	PRIMARY=${ports[0]} REPLICA=${ports[1]} SENTINEL=${ports[2]}
 	node_start "$PRIMARY"
 	node_start "$REPLICA" --replicaof 127.0.0.1 "$PRIMARY" --repl-diskless-sync-delay 0
 	wait_until 20 is_replicating "$REPLICA" || return
