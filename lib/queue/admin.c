@@ -177,6 +177,19 @@ static bool look_at(void *self, struct span line)
 	return true;
 }
 
+static int count_in_flight(struct walk *w, int64_t *out, struct err *err)
+{
+	struct flight_count flight = { w->id, 0 };
+	struct peek peek = { .state = PEEK_IN_FLIGHT,
+		.most = INT64_MAX,
+		.on_line = look_at,
+		.self = &flight };
+	int result = peek_queue(w->redis, w->queue, &peek, err);
+
+	*out = flight.found;
+	return result;
+}
+
 int admin_cancel(struct redis *r, const char *queue, const char *id,
 	admin_progress_cb *on_progress, struct admin_found *found,
 	struct err *err)
@@ -184,10 +197,8 @@ int admin_cancel(struct redis *r, const char *queue, const char *id,
 	struct walk w = {
 		.redis = r, .queue = queue, .id = id, .on_progress = on_progress
 	};
-	struct flight_count flight = { id, 0 };
-	struct peek peek = {
-		.state = PEEK_IN_FLIGHT, .most = INT64_MAX, look_at, &flight
-	};
+	int64_t before = 0;
+	int64_t after = 0;
 	int result = -1;
 
 	if (check_queue(queue, err) != 0) {
@@ -196,12 +207,17 @@ int admin_cancel(struct redis *r, const char *queue, const char *id,
 	w.redeliver = key_take(queue, "redeliver", NULL);
 	w.delayed = key_take(queue, "delayed", NULL);
 	script_init(&w.script, SCRIPT_CANCEL);
-	if (walk_list(&w, "delayed", w.delayed, &found->waiting, err) == 0 &&
+	/* What is in flight may come back while the rest is looked at, what
+	 * waits may go: both are seen by looking twice. */
+	if (count_in_flight(&w, &before, err) == 0 &&
+		walk_list(&w, "delayed", w.delayed, &found->waiting, err) ==
+			0 &&
 		walk_list(&w, "ready", queue, &found->removed, err) == 0 &&
 		walk_list(&w, "redeliver", w.redeliver, &found->waiting, err) ==
-			0) {
-		result = peek_queue(r, queue, &peek, err);
-		found->in_flight += flight.found;
+			0 &&
+		count_in_flight(&w, &after, err) == 0) {
+		found->in_flight += before > after ? before : after;
+		result = 0;
 	}
 	script_release(&w.script);
 	mem_free(w.redeliver);

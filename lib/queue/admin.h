@@ -44,7 +44,8 @@ int admin_letters(struct redis *r, const char *queue,
 struct admin_found {
 	int64_t removed;   /* from the ready tasks */
 	int64_t waiting;   /* in redeliver or delayed: due now, for the chain */
-	int64_t in_flight; /* now on its way */
+	int64_t in_flight; /* on its way, before or after the rest was looked at;
+	                      a signed task counts, whatever its id */
 };
 
 /*
