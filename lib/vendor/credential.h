@@ -50,9 +50,7 @@ struct credential {
 	bool is_refused;        /* the last failure was final */
 	int64_t next_try_mono_ms;
 
-	int64_t held_mono_ms;   /* the vendor wants nothing before this */
-	int64_t closed_mono_ms; /* a person must change something; looked at
-	                           again from then on */
+	int64_t held_mono_ms; /* the vendor wants nothing before this */
 
 	struct pool
 		*pools[VENDOR_ENDPOINTS_MAX]; /* owned; NULL: not used yet */

@@ -257,6 +257,23 @@ static enum reason answer_reason(const struct answer *a, const struct flight *f)
 	return REASON_TOKEN_DEAD;
 }
 
+/* Every endpoint refuses what one has refused. */
+static void credential_break(struct credential *c, enum reason reason)
+{
+	for (size_t i = 0; i < VENDOR_ENDPOINTS_MAX; i++) {
+		if (c->pools[i] != NULL) {
+			pool_break(c->pools[i], reason, CLOSED_MS);
+		}
+	}
+}
+
+/* An answer that only a server in trouble gives, whoever asks. */
+static bool is_trouble(const struct answer *a)
+{
+	return a->row->reason == REASON_VENDOR_UNAVAILABLE &&
+	       a->row->action == ANSWER_RETRY;
+}
+
 /* Does what the answer asks for; true when the flight goes on. */
 static bool engine_act(
 	struct engine *e, struct flight *f, const struct answer *a)
@@ -282,7 +299,7 @@ static bool engine_act(
 		c->held_mono_ms = clock_mono_ms() + a->after_ms;
 		return false;
 	case ANSWER_CLOSE_CREDENTIAL:
-		c->closed_mono_ms = clock_mono_ms() + CLOSED_MS;
+		credential_break(c, a->row->reason);
 		return false;
 	}
 	return false;
@@ -319,6 +336,11 @@ static void engine_on_answer(struct engine *e, struct flight *f)
 		(struct span){ q->answer.data, q->answer.len },
 		http2_value(q, HTTP2_VALUE_RETRY_AFTER), clock_unix_ms());
 
+	if (is_trouble(&a)) {
+		pool_bad(f->pool);
+	} else if (a.row->action != ANSWER_CLOSE_CREDENTIAL) {
+		pool_good(f->pool);
+	}
 	if (a.row->is_alarm) {
 		log_error("app '%s': %s answers %d %s", f->app->name,
 			e->setup.vendor->name, q->status, a.row->name);
@@ -565,6 +587,7 @@ static void engine_expire(struct engine *e, int64_t now)
 	while (e->sent.first != NULL && now >= e->sent.first->due_mono_ms) {
 		e->timeouts++;
 		pool_suspect(e->sent.first->pool, e->sent.first);
+		pool_bad(e->sent.first->pool);
 		engine_give_up(e, e->sent.first, "no answer in time");
 	}
 }
@@ -806,6 +829,7 @@ void engine_count(const struct engine *e, struct buf *json)
 	size_t connections = 0;
 	size_t streams = 0;
 	size_t waiting = 0;
+	size_t broken = 0;
 	int64_t oldest_unix_ms = 0;
 
 	for (; c != NULL; c = c->next) {
@@ -820,6 +844,7 @@ void engine_count(const struct engine *e, struct buf *json)
 			connections += p != NULL ? pool_connections(p) : 0;
 			streams += p != NULL ? pool_streams(p) : 0;
 			waiting += p != NULL ? pool_waiting(p) : 0;
+			broken += p != NULL && pool_is_broken(p);
 		}
 	}
 	buf_fmt(json,
@@ -833,11 +858,11 @@ void engine_count(const struct engine *e, struct buf *json)
 		(unsigned long long)e->counts.goaways);
 	buf_fmt(json,
 		"\"ambiguous\":%llu,\"unprocessed\":%llu,\"refused\":%llu,\"retried\":%llu,"
-		"\"timeouts\":%llu,\"token_age_s\":%lld}",
+		"\"timeouts\":%llu,\"breakers_open\":%zu,\"token_age_s\":%lld}",
 		(unsigned long long)e->ambiguous,
 		(unsigned long long)e->unprocessed,
 		(unsigned long long)e->refused, (unsigned long long)e->retried,
-		(unsigned long long)e->timeouts,
+		(unsigned long long)e->timeouts, broken,
 		(long long)(oldest_unix_ms > 0
 				    ? (clock_unix_ms() - oldest_unix_ms) / 1000
 				    : -1));

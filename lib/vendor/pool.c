@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "vendor/backoff.h"
+#include "vendor/breaker.h"
 #include "vendor/credential.h"
 
 enum {
@@ -42,6 +43,7 @@ struct pool {
 	uint64_t last_no;
 	size_t connecting;
 	size_t ready;
+	struct breaker breaker;
 	int failures; /* to connect, in a row */
 	int64_t next_connect_mono_ms;
 	struct flight_list waiting;
@@ -49,6 +51,45 @@ struct pool {
 	int64_t heard_mono_ms; /* last answer, or first request after a pause */
 	bool is_pumping;
 };
+
+/* --- the breaker ------------------------------------------------------------------ */
+
+static void pool_tell(const struct pool *p, enum breaker_event event)
+{
+	const struct breaker *b = &p->breaker;
+
+	if (event == BREAKER_OPENED) {
+		log_error("%s: breaker open: %s; a probe in %lld ms",
+			p->authority, reason_row(b->reason)->name,
+			(long long)breaker_wait_ms(b, clock_mono_ms()));
+	} else if (event == BREAKER_RECOVERED) {
+		log_warn("%s: breaker closed: the probe was answered",
+			p->authority);
+	}
+}
+
+void pool_good(struct pool *p)
+{
+	pool_tell(p, breaker_good(&p->breaker));
+}
+
+void pool_bad(struct pool *p)
+{
+	pool_tell(p, breaker_bad(&p->breaker, clock_mono_ms()));
+}
+
+void pool_break(struct pool *p, enum reason reason, int64_t for_ms)
+{
+	bool is_news = p->breaker.state != BREAKER_OPEN;
+
+	breaker_open(&p->breaker, reason, clock_mono_ms() + for_ms);
+	pool_tell(p, is_news ? BREAKER_OPENED : BREAKER_SAME);
+}
+
+bool pool_is_broken(const struct pool *p)
+{
+	return p->breaker.state != BREAKER_CLOSED;
+}
 
 /* --- obstacles ------------------------------------------------------------------ */
 
@@ -73,9 +114,9 @@ static struct obstacle pool_obstacle(struct pool *p, int64_t now)
 	struct credential *c = p->credential;
 	struct obstacle none = { REASON_NONE, 0, false };
 
-	if (now < c->closed_mono_ms) {
-		return obstacle_until(
-			REASON_VENDOR_CONFIG, c->closed_mono_ms, now);
+	if (!breaker_lets(&p->breaker, now)) {
+		return (struct obstacle){ p->breaker.reason,
+			breaker_wait_ms(&p->breaker, now), false };
 	}
 	if (now < c->held_mono_ms) {
 		return obstacle_until(REASON_THROTTLED, c->held_mono_ms, now);
@@ -243,11 +284,16 @@ void pool_pump(struct pool *p)
 		flight_remove(f);
 		if (p->setup->events->on_sending(p->setup->self, f)) {
 			conn_submit(conn, f);
+			breaker_sent(&p->breaker);
+			if (p->breaker.has_probe) {
+				o = pool_obstacle(p, now);
+			}
 		}
 	}
 	pool_expire(p, &o, now);
-	if (p->waiting.first != NULL && p->connecting == 0 &&
-		now >= p->next_connect_mono_ms) {
+	/* As many at once as there are good ones: one, one, two, four. */
+	if (p->waiting.first != NULL && now >= p->next_connect_mono_ms &&
+		(p->connecting == 0 || p->connecting < p->ready)) {
 		pool_connect(p);
 	}
 	p->is_pumping = false;
@@ -268,6 +314,7 @@ bool pool_take_back(struct pool *p, struct flight *f)
 {
 	if (f->http.conn != NULL) {
 		p->streams--;
+		breaker_unknown(&p->breaker);
 		return http2_cancel(&f->http);
 	}
 	flight_remove(f);
@@ -305,6 +352,8 @@ static void conn_on_end(void *self, struct http2_request *q, enum http2_end end)
 		conn->has_answered = true;
 		p->failures = 0;
 		p->heard_mono_ms = clock_mono_ms();
+	} else {
+		breaker_unknown(&p->breaker);
 	}
 	p->setup->events->on_end(p->setup->self, q->self, end);
 }
@@ -338,7 +387,7 @@ static void conn_on_goaway(void *self, uint32_t code, struct span debug)
 	}
 	if (v->goaway != NULL && debug.len > 0 &&
 		v->goaway(debug)->action == ANSWER_CLOSE_CREDENTIAL) {
-		p->credential->closed_mono_ms = clock_mono_ms() + CLOSED_MS;
+		pool_break(p, REASON_VENDOR_CONFIG, CLOSED_MS);
 	}
 	pool_pump(p); /* on another connection */
 }

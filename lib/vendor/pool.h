@@ -82,6 +82,16 @@ bool pool_take_back(struct pool *p, struct flight *f);
 /* One of those that wait, or NULL. */
 struct flight *pool_first_waiting(const struct pool *p);
 
+/* What the answer says of the vendor: it serves, or others would fail as this
+ * one did. */
+void pool_good(struct pool *p);
+void pool_bad(struct pool *p);
+
+/* Nothing is sent for so long, then one as a probe; `reason' is what records
+ * leave with meanwhile. */
+void pool_break(struct pool *p, enum reason reason, int64_t for_ms);
+bool pool_is_broken(const struct pool *p);
+
 /* The connection that carried this flight last takes no more requests. */
 void pool_retire(struct pool *p, const struct flight *f);
 

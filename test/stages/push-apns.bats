@@ -520,6 +520,27 @@ alone() {
 	[ "$status" -eq 0 ]
 }
 
+@test "a vendor in trouble is left alone, and found well again" {
+	own_mock
+	mock_control '{"apns": {"error": {"status": 503, "reason": "ServiceUnavailable"}}}'
+	start -p apns push-apns -c push.conf --window 20
+	feed apns "$(tasks 2000)"$'\n'
+	wait_for 2000 apns.out
+	has_in apns.out 'all(.trace.reason == "vendor-unavailable" and .trace.after_ms >= 1000)'
+	# Twenty failures open it; what was in flight by then and some probes go on top.
+	mock_summary
+	jq -e '.apns.requests >= 20 and .apns.requests < 100' "$MOCK_SUMMARY"
+	grep -q 'breaker open: vendor-unavailable; a probe in' apns.err
+	mock_control '{}'
+	wait_until 20 one_more_is_taken
+	feed apns "$(tasks 50)"$'\n'
+	wait_for $(($(wc -l <apns.out) + 1)) apns.out
+	stop apns
+	[ "$status" -eq 0 ]
+	grep -q 'breaker closed' apns.err
+	has_in apns.out '.[-50:] | all(.trace.reason == "ok")'
+}
+
 one_more_is_taken() {
 	local lines
 	lines=$(wc -l <apns.out)
@@ -803,5 +824,5 @@ one_more_is_taken() {
 	wait "$listener"
 	stop apns
 	tail -n 1 datagrams | jq -e '.vendor | .connections >= 1 and .connects >= 1 and .streams == 0
-		and .waiting == 0 and .ambiguous == 0 and .goaways == 0 and .token_age_s >= 0'
+		and .waiting == 0 and .breakers_open == 0 and .ambiguous == 0 and .goaways == 0 and .token_age_s >= 0'
 }
