@@ -43,12 +43,28 @@ static bool is_too_old(
 		       limits->max_age_ms;
 }
 
+/* Did the vendor's stage have no chance to send it?  Then it was no attempt, or
+ * a vendor's bad hour would use them all up. */
+static bool is_unsent(const struct record *r)
+{
+	struct json_iter it = json_iter(r->trace);
+	struct record_stamp stamp;
+	bool unsent = false;
+
+	while (record_stamp_next(&it, &stamp)) {
+		unsent = unsent ||
+			 json_bool(json_get(stamp.facts, "unsent"), false);
+	}
+	return unsent;
+}
+
 unsigned ending_flags(
 	const struct record *r, const struct ending_limits *limits)
 {
 	unsigned flags = reason_row(r->reason)->ack;
 
-	if (is_retry(flags) && r->attempt >= limits->attempts) {
+	if (is_retry(flags) && r->attempt >= limits->attempts &&
+		!is_unsent(r)) {
 		return reason_row(REASON_ATTEMPTS_EXHAUSTED)->ack;
 	}
 	if (is_retry(flags) && is_too_old(r, limits)) {
@@ -124,13 +140,16 @@ bool ending_item(const struct record *r, const struct ending_limits *limits,
 	item->part_of = r->part_of;
 	item->reason = row->name;
 	item->after_ms = r->after_ms;
-	item->action = (row->ack & ACK_ANEW) != 0          ? SETTLE_ANEW
-		       : (row->ack & ACK_WAIT) != 0        ? SETTLE_WAIT
-		       : (row->ack & ACK_DELAY) != 0       ? SETTLE_RETRY
+	item->action = (row->ack & ACK_ANEW) != 0   ? SETTLE_ANEW
+		       : (row->ack & ACK_WAIT) != 0 ? SETTLE_WAIT
+		       : (row->ack & ACK_DELAY) != 0
+			       ? (is_unsent(r) ? SETTLE_WAIT : SETTLE_RETRY)
 		       : (row->ack & ACK_DEAD_LETTER) != 0 ? SETTLE_DEAD
 							   : SETTLE_DONE;
 	/* The last attempt is told by the queue, which counts them. */
-	if (item->action == SETTLE_RETRY && r->attempt < limits->attempts &&
+	if (is_retry(row->ack) &&
+		(item->action == SETTLE_WAIT ||
+			r->attempt < limits->attempts) &&
 		is_too_old(r, limits)) {
 		item->action = SETTLE_TOO_OLD;
 	}

@@ -59,6 +59,14 @@ struct engine {
 	int64_t drain_end_mono_ms;
 };
 
+/* For push-ack: this was no attempt. */
+static void engine_say_unsent(struct flight *f)
+{
+	if (f->tries == 0) {
+		record_fact_bool(f->record, "unsent", true);
+	}
+}
+
 /* --- requests, which are there only until they are written --------------------------- */
 
 static struct request *request_take(struct engine *e)
@@ -402,6 +410,7 @@ static void engine_on_end(void *self, struct flight *f, enum http2_end end)
 static void engine_on_unsent(
 	void *self, struct flight *f, enum reason reason, int64_t after_ms)
 {
+	engine_say_unsent(f);
 	engine_why(f, "not sent");
 	engine_conclude(self, f, reason, after_ms);
 }
@@ -578,6 +587,7 @@ static void engine_give_up(struct engine *e, struct flight *f, const char *why)
 		e->ambiguous++;
 		engine_conclude(e, f, REASON_AMBIGUOUS, AMBIGUOUS_MS);
 	} else {
+		engine_say_unsent(f);
 		engine_conclude(e, f, REASON_VENDOR_UNAVAILABLE, AMBIGUOUS_MS);
 	}
 }

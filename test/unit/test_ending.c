@@ -289,6 +289,35 @@ static void retry_that_would_be_too_old_gives_back_and_dies(void)
 	end();
 }
 
+static void what_was_not_sent_was_no_attempt(void)
+{
+	static const char node[] =
+		",\"apns\":[1,2,{\"why\":\"not sent\",\"unsent\":true}]";
+	const struct ending_limits last = { 2, 0 };
+	const struct ending_limits old = { 2, 1 };
+	struct settle_item item;
+	struct record *r;
+
+	begin();
+	r = record_of("", node, REASON_VENDOR_UNAVAILABLE);
+	CHECK((ending_flags(r, &last) & ACK_DELAY) != 0);
+	CHECK(ending_item(r, &last, &item, &scratch));
+	CHECK(item.action == SETTLE_WAIT);
+	CHECK(item.after_ms == 250);
+	/* For ever it is not kept either. */
+	CHECK(ending_flags(r, &old) == (ACK_RELEASE | ACK_DEAD_LETTER));
+	CHECK(ending_item(r, &old, &item, &scratch));
+	CHECK(item.action == SETTLE_TOO_OLD);
+	record_free(pool, r);
+	r = record_of("", ",\"apns\":[1,2,{\"why\":\"no answer in time\"}]",
+		REASON_AMBIGUOUS);
+	CHECK((ending_flags(r, &last) & ACK_DELAY) == 0);
+	CHECK(ending_item(r, &last, &item, &scratch));
+	CHECK(item.action == SETTLE_RETRY);
+	record_free(pool, r);
+	end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -301,6 +330,7 @@ int main(int argc, char **argv)
 		TEST(feedback_tells_what_the_vendor_said),
 		TEST(marks_follow_the_reason_and_only_where_a_stage_asked),
 		TEST(retry_in_its_last_attempt_gives_back),
+		TEST(what_was_not_sent_was_no_attempt),
 		TEST(retry_that_would_be_too_old_gives_back_and_dies),
 		TEST_END,
 	};
