@@ -15,8 +15,7 @@ struct app {
 	const char *store_url; /* of the command line; NULL: of push.conf */
 	int64_t window_ms;     /* of the command line; 0: of push.conf */
 
-	char *url; /* owned; of the store that is open */
-	struct store *store;
+	struct store_place place;   /* owned */
 	struct dedupe_rules *rules; /* owned */
 	struct store_asks asks;
 	size_t *counts; /* owned; of asks, by record of the batch */
@@ -33,39 +32,19 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
-/* A replay must not touch what the running chain keeps. */
-static char *url_take(const struct app *a, struct run *run)
-{
-	if (a->store_url != NULL) {
-		return mem_text(a->store_url);
-	}
-	return run_is_replay(run)
-		       ? mem_text("memory:")
-		       : store_url_take(run_conf(run), "dedupe.store");
-}
-
 static int app_load(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
+	struct store_choice choice = { a->store_url, "dedupe.store",
+		run_is_replay(run) };
 	struct dedupe_rules *rules = NULL;
-	struct store *store = NULL;
-	char *url = url_take(a, run);
 
 	if (dedupe_rules_new(&rules, run_conf(run), a->window_ms, err) != 0) {
-		mem_free(url);
 		return -1;
 	}
-	if (a->url != NULL && strcmp(url, a->url) == 0) {
-		mem_free(url);
-	} else if (store_open(&store, url, err) != 0) {
+	if (store_place_open(&a->place, &choice, run_conf(run), err) != 0) {
 		dedupe_rules_free(rules);
-		mem_free(url);
 		return -1;
-	} else {
-		store_close(a->store);
-		mem_free(a->url);
-		a->store = store;
-		a->url = url;
 	}
 	dedupe_rules_free(a->rules);
 	a->rules = rules;
@@ -91,7 +70,8 @@ static int app_handle(void *self, struct batch *batch, struct err *err)
 		*count++ = dedupe_ask(
 			a->rules, rec, STORE_DEDUPE_RESERVE, &a->asks);
 	}
-	if (store_exchange(a->store, a->asks.items, a->asks.count, err) != 0) {
+	if (store_exchange(a->place.store, a->asks.items, a->asks.count, err) !=
+		0) {
 		return -1;
 	}
 	count = a->counts;
@@ -117,11 +97,10 @@ static void app_close(void *self)
 {
 	struct app *a = self;
 
-	store_close(a->store);
+	store_place_close(&a->place);
 	dedupe_rules_free(a->rules);
 	store_asks_release(&a->asks);
 	mem_free(a->counts);
-	mem_free(a->url);
 }
 
 int main(int argc, char **argv)

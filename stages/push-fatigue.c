@@ -28,8 +28,7 @@ struct app {
 	int64_t limit;         /* a rule for everything; 0: none */
 	const char *per;
 
-	char *url; /* owned; of the store that is open */
-	struct store *store;
+	struct store_place place;    /* owned */
 	struct fatigue_rules *rules; /* owned */
 	struct quiet *quiet;         /* owned */
 	struct zones *zones;         /* owned */
@@ -49,17 +48,6 @@ static const struct opt opts[] = {
 		"the window of that rule (default 24h)"),
 	OPT_END,
 };
-
-/* A replay must not touch what the running chain keeps. */
-static char *url_take(const struct app *a, struct run *run)
-{
-	if (a->store_url != NULL) {
-		return mem_text(a->store_url);
-	}
-	return run_is_replay(run)
-		       ? mem_text("memory:")
-		       : store_url_take(run_conf(run), "fatigue.store");
-}
 
 /* What push.conf and the command line say; what was made before a failure is
  * the caller's to free. */
@@ -98,24 +86,18 @@ static int app_load(void *self, struct run *run, struct err *err)
 	struct fatigue_rules *rules = NULL;
 	struct quiet *quiet = NULL;
 	struct zones *zones = zones_new();
-	struct store *store = NULL;
-	char *url = url_take(a, run);
+	struct store_choice choice = { a->store_url, "fatigue.store",
+		run_is_replay(run) };
 
 	if (read_rules(a, run, &rules, &quiet, zones, err) != 0) {
 		goto fail;
 	}
-	if (a->url == NULL || strcmp(url, a->url) != 0) {
-		if (store_open(&store, url, err) != 0) {
-			goto fail;
-		}
-		store_close(a->store);
-		a->store = store;
+	if (store_place_open(&a->place, &choice, run_conf(run), err) != 0) {
+		goto fail;
 	}
 	if (fatigue_rules_count(rules) == 0 && quiet_count(quiet) == 0) {
 		log_info("no rules: everything passes");
 	}
-	mem_free(a->url);
-	a->url = url;
 	fatigue_rules_free(a->rules);
 	a->rules = rules;
 	quiet_free(a->quiet);
@@ -127,7 +109,6 @@ fail:
 	fatigue_rules_free(rules);
 	quiet_free(quiet);
 	zones_free(zones);
-	mem_free(url);
 	return -1;
 }
 
@@ -182,7 +163,7 @@ static int give_back(struct app *a, size_t count, struct err *err)
 		}
 	}
 	return store_exchange(
-		a->store, a->refunds.items, a->refunds.count, err);
+		a->place.store, a->refunds.items, a->refunds.count, err);
 }
 
 /*
@@ -202,7 +183,8 @@ static int take_turns(
 		a->turns[i].count = fatigue_ask(a->rules, a->turns[i].rec,
 			STORE_FATIGUE_TAKE, &a->asks);
 	}
-	if (store_exchange(a->store, a->asks.items, a->asks.count, err) != 0) {
+	if (store_exchange(a->place.store, a->asks.items, a->asks.count, err) !=
+		0) {
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -262,14 +244,13 @@ static void app_close(void *self)
 {
 	struct app *a = self;
 
-	store_close(a->store);
+	store_place_close(&a->place);
 	fatigue_rules_free(a->rules);
 	quiet_free(a->quiet);
 	zones_free(a->zones);
 	store_asks_release(&a->asks);
 	store_asks_release(&a->refunds);
 	mem_free(a->turns);
-	mem_free(a->url);
 }
 
 int main(int argc, char **argv)

@@ -73,6 +73,42 @@ void store_close(struct store *s)
 	}
 }
 
+static char *chosen_url(
+	const struct store_choice *choice, const struct conf *conf)
+{
+	if (choice->option != NULL) {
+		return mem_text(choice->option);
+	}
+	return choice->is_replay ? mem_text("memory:")
+				 : store_url_take(conf, choice->path);
+}
+
+int store_place_open(struct store_place *p, const struct store_choice *choice,
+	const struct conf *conf, struct err *err)
+{
+	struct store *store = NULL;
+	char *url = chosen_url(choice, conf);
+
+	if (p->url != NULL && strcmp(url, p->url) == 0) {
+		mem_free(url);
+		return 0;
+	}
+	if (store_open(&store, url, err) != 0) {
+		mem_free(url);
+		return -1;
+	}
+	store_place_close(p);
+	*p = (struct store_place){ store, url };
+	return 0;
+}
+
+void store_place_close(struct store_place *p)
+{
+	store_close(p->store);
+	mem_free(p->url);
+	*p = (struct store_place){ .store = NULL };
+}
+
 int store_exchange(
 	struct store *s, struct store_ask *asks, size_t count, struct err *err)
 {

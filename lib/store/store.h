@@ -11,6 +11,7 @@
 #ifndef PUSH_STORE_STORE_H
 #define PUSH_STORE_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -29,6 +30,27 @@ char *store_url_take(const struct conf *conf, const char *path);
 /* Opens by URL; a wrong URL is a usage failure, an absent server temporary. */
 int store_open(struct store **out, const char *url, struct err *err) MUST_CHECK;
 void store_close(struct store *s); /* accepts NULL */
+
+/*
+ * The store of a stage, which HUP may move.  Start it as { 0 }.  The URL is
+ * `option' (of the command line), or without one the configuration's; in a
+ * replay memory:, which must not touch what the running chain keeps.
+ */
+struct store_place {
+	struct store *store; /* owned */
+	char *url;           /* owned */
+};
+
+/* Opens the store of the place unless it is the one that is open; -1 keeps what
+ * was. */
+struct store_choice {
+	const char *option; /* or NULL */
+	const char *path;   /* of the member, "dedupe.store" */
+	bool is_replay;
+};
+int store_place_open(struct store_place *p, const struct store_choice *choice,
+	const struct conf *conf, struct err *err) MUST_CHECK;
+void store_place_close(struct store_place *p);
 
 /*
  * Carries out the asks in order, in as few round trips as the place allows, and
