@@ -122,6 +122,27 @@ reasons() {
 	has_in results 'map(.trace.outcome) == ["failed", "accepted", "suppressed"]'
 }
 
+@test "dead letters replayed after a repair are delivered, the others not again" {
+	chain_tasks 20 >tasks
+	# And one task for three phones, of which some have it before.
+	task fan '{device: null, devices: [{platform: "ios", token: "00b1"}, {platform: "ios", token: "00b2"},
+		{platform: "android", token: "t-b3"}]}' >>tasks
+	mock_control '{"apns": {"error": {"status": 400, "reason": "TopicDisallowed", "times": 6}}}'
+	chain_push tasks push:normal
+	chain
+	[ "$(received | sort -u | wc -l)" = 17 ]
+	stage '' push-queue status --format json
+	has 'map(.dead) | add == 6'
+	stage '' push-queue replay --reason vendor-config
+	[ "$output" = "replayed 6" ]
+	chain
+	received | sort | uniq -d >twice
+	[ ! -s twice ]
+	[ "$(received | wc -l)" = 23 ]
+	stage '' push-queue status --format json
+	has 'all(.dead + .in_flight + .ready + .delayed + .redeliver == 0)'
+}
+
 @test "push-pop started anew before a chain of sockets, and no task twice" {
 	local program part pushed=0
 	export BATS_TEST_TIMEOUT=$((120 * PUSH_TEST_SLOW))

@@ -89,6 +89,20 @@ none_refused() {
 	[ "$status" -eq 0 ]
 	stage '' push-queue --redis "$url" --queue push:high peek ready
 	[ "$status" -eq 0 ]
+	# Every other command, with something to do.
+	rcli LPUSH '{push:high}:dead' '{"uid":"u1","reason":"x","kind":"task","first_ms":1,"history":[],"raw":"a"}' >/dev/null
+	rcli LPUSH '{push:high}:dead' '{"uid":"u2","reason":"y","kind":"task","first_ms":1,"history":[],"raw":"b"}' >/dev/null
+	rcli LPUSH push:high '{"id":"t1"}' >/dev/null
+	rcli ZADD '{push:high}:delayed' 99999999999999 $'1 1 u3 t -\n{"id":"t1"}' >/dev/null
+	rcli XADD '{push:high}:feedback' '*' token t >/dev/null
+	for command in 'peek delayed' 'peek inflight' 'replay --reason x' 'drop --reason y --yes' \
+		'cancel t1' 'stop app shop' stops 'resume app shop' 'resume id t1' feedback; do
+		# shellcheck disable=SC2086 # words on purpose
+		stage '' push-queue --redis "$url" --queue push:high $command
+		echo "$command: $status $output $stderr"
+		[ "$status" -eq 0 ]
+		[ -n "$output" ] || [ "$command" = 'peek inflight' ]
+	done
 	stage '' push-device --store "$url" export
 	[ "$status" -eq 0 ]
 	none_refused

@@ -105,3 +105,26 @@ move_slot() { # SLOT FROM TO
 	[ "$status" -eq 100 ]
 	logged "the device registry cannot be kept in a cluster"
 }
+
+@test "push-queue looks after queues wherever in the cluster they are" {
+	local queue
+	for queue in push:high push:normal push:low; do
+		printf '{"id":"a"}\n{"id":"b"}\n' >two
+		push_to two $queue
+	done
+	push-pop --once | jq -c '.trace += {outcome: "failed", reason: "vendor-config"}' | push-ack >/dev/null
+	stage '' push-queue status --format json
+	has 'map([.queue, .ready, .dead]) == [["push:high", 0, 2], ["push:normal", 0, 2], ["push:low", 0, 2]]'
+	stage '' push-queue replay --id a
+	[ "$output" = "replayed 3" ]
+	stage '' push-queue cancel a
+	[ "$output" = "removed 0, waiting 3, in flight 0; the id stays stopped" ]
+	stage '' push-queue stops --format json
+	has 'map(.name) == ["a"]'
+	stage '' push-queue drop --all --yes
+	[ "$output" = "dropped 3" ]
+	stage '' push-queue peek redeliver
+	has 'map(.raw | fromjson.id) == ["a", "a", "a"]'
+	stage '' push-queue feedback
+	[ "$status" -eq 0 ]
+}
