@@ -73,7 +73,7 @@ int quota_take(struct quota *q, const struct auth_rules *rules,
 {
 	static const char prefix[] = "push:rate:quota:";
 	size_t asked = 0;
-	const char *key;
+	const char *at;
 
 	if (!auth_has_quotas(rules)) {
 		return 0;
@@ -102,10 +102,10 @@ int quota_take(struct quota *q, const struct auth_rules *rules,
 		};
 		q->askers[asked++] = r;
 	}
-	key = q->keys.data;
+	at = q->keys.data;
 	for (size_t i = 0; i < asked; i++) {
-		q->asks[i].key.ptr = key;
-		key += q->asks[i].key.len;
+		q->asks[i].key.ptr = at;
+		at += q->asks[i].key.len;
 	}
 	if (rates_exchange(q->rates, q->asks, asked, err) != 0) {
 		return -1;

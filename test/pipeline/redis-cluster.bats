@@ -21,6 +21,7 @@ teardown() {
 }
 
 push_to() { # FILE QUEUE
+	# shellcheck disable=SC2034 # rcli takes it
 	RCLI=(redis-cli -h 127.0.0.1 -p "$(node_of "$2")")
 	chain_push "$1" "$2"
 }
@@ -65,7 +66,7 @@ all_received() {
 }
 
 @test "a queue moves to another node while the chain runs" {
-	local from to slot n
+	local from to slot
 	chain_tasks 900 >tasks
 	split -n l/2 tasks part.
 	push_to part.aa push:normal

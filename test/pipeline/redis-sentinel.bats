@@ -60,6 +60,7 @@ all_received() {
 	pid=$(<"$BATS_FILE_TMPDIR/.$PRIMARY.pid")
 	kill -STOP "$pid"
 	wait_until 20 is_primary "$REPLICA"
+	# shellcheck disable=SC2034 # rcli takes it
 	RCLI=(redis-cli -h 127.0.0.1 -p "$REPLICA")
 	chain_push part.ab push:normal
 	wait_until 30 all_received || { cat run.err; kill -CONT "$pid"; return 1; }
@@ -82,6 +83,7 @@ all_received() {
 	all_received && return 1
 	BATS_TEST_TMPDIR='' node_kill "$PRIMARY"
 	wait_until 20 is_primary "$REPLICA"
+	# shellcheck disable=SC2034 # rcli takes it
 	RCLI=(redis-cli -h 127.0.0.1 -p "$REPLICA")
 	wait_until 60 chain_is_settled || { cat run.err && return 1; }
 	wait_until 10 all_received || { diff wanted got | head && return 1; }

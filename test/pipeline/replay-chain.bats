@@ -79,9 +79,9 @@ replay() {
 		for point in "${POLICIES[@]}"; do
 			[ "$policy" != "$point" ] || seen=yes
 			[ $seen = yes ] || continue
-			stage '' replay $policy $point -c push.conf
+			stage '' replay "$policy" "$point" -c push.conf
 			if [ "$status" -ne 0 ] || [[ $output == *'for the first time'* && $output != *' 0 for the first time'* ]]; then
-				printf '%s on what %s wrote:\n%s\n' $policy $point "$output"
+				printf '%s on what %s wrote:\n%s\n' "$policy" "$point" "$output"
 				bad=1
 			fi
 		done
@@ -108,7 +108,7 @@ replay() {
 			# And what was replayed can be replayed; blanks between members may go.
 			"push-$policy" -c push.conf --replay <once >thrice 2>/dev/null
 			# Users that were taken out are not there to be counted again.
-			[ $policy = lookup ] || diff <(jq -c "$comparable" once) <(jq -c "$comparable" thrice)
+			[ "$policy" = lookup ] || diff <(jq -c "$comparable" once) <(jq -c "$comparable" thrice)
 		done
 	done
 }
