@@ -53,7 +53,7 @@ static struct app app = { .registered_unix_ms = -1, .brake = 10 };
 
 /* clang-format off */
 static const struct opt opts[] = {
-	OPT_TEXT("config", "FILE", &app.config, NULL, "configuration; default $PUSH_CONFIG"),
+	{ "config", 'c', OPT_TYPE_TEXT, "FILE", &app.config, NULL, 0, 0, "configuration; default $PUSH_CONFIG" },
 	OPT_TEXT("store", "URL", &app.store_url, NULL, "where devices are registered"),
 	OPT_TEXT("app", "NAME", &app.app_name, NULL, "app that has the token"),
 	OPT_TEXT("user", "NAME", &app.user, NULL, "user who has the device"),

@@ -48,7 +48,7 @@ static int64_t said_mono_ms; /* when progress was told */
 
 /* clang-format off */
 static const struct opt opts[] = {
-	OPT_TEXT("config", "FILE", &app.config, NULL, "configuration; default $PUSH_CONFIG"),
+	{ "config", 'c', OPT_TYPE_TEXT, "FILE", &app.config, NULL, 0, 0, "configuration; default $PUSH_CONFIG" },
 	OPT_TEXT("redis", "URL", &app.url, "redis",
 		"where the queues are; default redis://127.0.0.1"),
 	OPT_LIST("queue", "NAME", &app.queues, "queues", "queue to look at; may be repeated"),

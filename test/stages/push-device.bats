@@ -308,7 +308,7 @@ END
 @test "the registry is where push.conf says" {
 	mkdir etc
 	echo '{"lookup":{"store":"lmdb:devices"}}' >etc/push.conf
-	stage '' push-device --config etc/push.conf add --user u --platform ios --token 00aa00aa
+	stage '' push-device -c etc/push.conf add --user u --platform ios --token 00aa00aa
 	[ "$status" -eq 0 ]
 	[ -f etc/devices ]
 	PUSH_CONFIG=etc/push.conf stage '' push-device list --user u

@@ -369,7 +369,7 @@ signed() {
 
 @test "risk.stops of the configuration is where stops are kept" {
 	printf '{"redis":"%s","risk":{"stops":"%s?db=3"}}' "$REDIS_URL" "$REDIS_URL" >push.conf
-	stage '' push-queue --config push.conf stop app shop
+	stage '' push-queue -c push.conf stop app shop
 	[ "$status" -eq 0 ]
 	[ "$(rcli -n 3 HEXISTS push:stops app:shop)" -eq 1 ]
 	[ "$(rcli EXISTS push:stops)" -eq 0 ]
