@@ -8,20 +8,12 @@
  * the rest.  See push-fatigue(1).
  */
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/zone.h"
 #include "policy/fatigue.h"
 #include "policy/quiet.h"
 #include "stage/stage.h"
+#include "store/caps.h"
 #include "store/store.h"
-
-/* A record that is being asked about. */
-struct turn {
-	struct record *rec;
-	size_t first; /* its asks */
-	size_t count;
-	const struct fatigue_rule *over; /* the rule that refuses; NULL: none */
-};
 
 struct app {
 	const char *store_url; /* of the command line; NULL: of push.conf */
@@ -32,10 +24,8 @@ struct app {
 	struct fatigue_rules *rules; /* owned */
 	struct quiet *quiet;         /* owned */
 	struct zones *zones;         /* owned */
-	struct store_asks asks;
-	struct store_asks refunds;
-	struct turn *turns; /* owned */
-	size_t turns_cap;
+	struct caps caps;
+	bool is_again; /* the batch comes again: its facts are told already */
 };
 
 static struct app app = { .per = "24h" };
@@ -127,7 +117,7 @@ static void keep_quiet(struct app *a, struct record *rec)
 	name = quiet_zone(a->quiet, rec);
 	zone = zones_get(a->zones, name);
 	if (zone == NULL) {
-		if (name.ptr != NULL) {
+		if (name.ptr != NULL && !a->is_again) {
 			record_fact_bool(rec, "unknown_zone", true);
 		}
 		name = quiet_default_zone(a->quiet);
@@ -148,96 +138,21 @@ static void keep_quiet(struct app *a, struct record *rec)
 	}
 }
 
-/* --- caps --- */
-
-/* What the refused records took from other rules goes back. */
-static int give_back(struct app *a, size_t count, struct err *err)
-{
-	store_asks_reset(&a->refunds);
-	for (size_t i = 0; i < count; i++) {
-		const struct turn *t = a->turns + i;
-
-		if (t->over != NULL) {
-			fatigue_refund(a->asks.items + t->first, t->count,
-				&a->refunds);
-		}
-	}
-	return store_exchange(
-		a->place.store, a->refunds.items, a->refunds.count, err);
-}
-
-/*
- * Asks about the first `count' turns and decides.  Records refused for want of
- * what another one of them has just given back are left at the front, *again of
- * them, to be asked once more; with `again' NULL they are refused, too.
- */
-static int take_turns(
-	struct app *a, size_t count, size_t *again, struct err *err)
-{
-	bool is_last = again == NULL;
-	size_t left = 0;
-
-	store_asks_reset(&a->asks);
-	for (size_t i = 0; i < count; i++) {
-		a->turns[i].first = a->asks.count;
-		a->turns[i].count = fatigue_ask(a->rules, a->turns[i].rec,
-			STORE_FATIGUE_TAKE, &a->asks);
-	}
-	if (store_exchange(a->place.store, a->asks.items, a->asks.count, err) !=
-		0) {
-		return -1;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct turn *t = a->turns + i;
-
-		t->over = fatigue_judge(
-			a->rules, t->rec, a->asks.items + t->first, t->count);
-	}
-	if (give_back(a, count, err) != 0) {
-		return -1;
-	}
-	for (size_t i = 0; i < count; i++) {
-		const struct turn t = a->turns[i];
-
-		if (t.over == NULL) {
-			continue;
-		}
-		if (!is_last && fatigue_has_room(a->asks.items + t.first,
-					t.count, &a->refunds)) {
-			a->turns[left++] = t;
-			continue;
-		}
-		record_fact_text(t.rec, "rule", span_of(t.over->name));
-		record_decide(t.rec, REASON_FATIGUE_CAP);
-	}
-	if (!is_last) {
-		*again = left;
-	}
-	return 0;
-}
-
 static int app_handle(void *self, struct batch *batch, struct err *err)
 {
 	struct app *a = self;
-	size_t count = 0;
 
-	if (batch->count > a->turns_cap) {
-		a->turns_cap = batch->count;
-		a->turns =
-			mem_resize(a->turns, a->turns_cap, sizeof(*a->turns));
-	}
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{
 		keep_quiet(a, rec);
 	}
+	caps_begin(&a->caps, batch->count);
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{
-		a->turns[count++].rec = rec;
+		caps_add(&a->caps, rec);
 	}
-	if (take_turns(a, count, &count, err) != 0) {
-		return -1;
-	}
-	return take_turns(a, count, NULL, err);
+	a->is_again = caps_take(&a->caps, a->rules, a->place.store, err) != 0;
+	return a->is_again ? -1 : 0;
 }
 
 static void app_close(void *self)
@@ -248,9 +163,7 @@ static void app_close(void *self)
 	fatigue_rules_free(a->rules);
 	quiet_free(a->quiet);
 	zones_free(a->zones);
-	store_asks_release(&a->asks);
-	store_asks_release(&a->refunds);
-	mem_free(a->turns);
+	caps_release(&a->caps);
 }
 
 int main(int argc, char **argv)
