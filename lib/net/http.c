@@ -24,6 +24,7 @@ struct http_call {
 	struct buf answer;
 	http_done_cb *on_done;
 	void *self;
+	char *header; /* owned; that is wanted, or NULL */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -41,6 +42,7 @@ static void http_call_free(struct http_call *call)
 	curl_easy_cleanup(call->easy);
 	curl_slist_free_all(call->headers);
 	buf_release(&call->answer);
+	mem_free(call->header);
 	mem_free(call);
 }
 
@@ -59,6 +61,7 @@ static void http_on_done(void *self, void *easy, int code)
 	struct http_call *call = self;
 	struct http_answer a = { .retry_after_ms = -1 };
 	curl_off_t retry_after_s = 0;
+	struct curl_header *found = NULL;
 	long status = 0;
 
 	if (code == CURLE_OK && curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE,
@@ -74,6 +77,11 @@ static void http_on_done(void *self, void *easy, int code)
 			CURLE_OK &&
 		retry_after_s > 0 && retry_after_s < INT32_MAX) {
 		a.retry_after_ms = (int64_t)retry_after_s * 1000;
+	}
+	if (call->header != NULL &&
+		curl_easy_header(easy, call->header, 0, CURLH_HEADER, -1,
+			&found) == CURLHE_OK) {
+		a.header = span_of(found->value);
 	}
 	call->on_done(call->self, &a);
 	http_call_free(call);
@@ -117,6 +125,7 @@ static struct http_call *prepare(struct http *h, const struct http_ask *ask,
 	}
 	h->first = call;
 	call->on_done = on_done;
+	call->header = ask->header == NULL ? NULL : mem_text(ask->header);
 	call->self = self;
 	buf_init(&call->answer, ask->answer_max_bytes > 0
 					? ask->answer_max_bytes

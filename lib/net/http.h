@@ -25,6 +25,7 @@ struct http_ask {
 	const char
 		*headers[HTTP_HEADERS_MAX]; /* "name: value", ended by NULL */
 	struct span body;                   /* of a POST */
+	const char *header;                 /* of the answer, wanted; or NULL */
 	size_t answer_max_bytes; /* what is longer is cut; 0: the default */
 	const char *ca_file;     /* PEM; NULL: the system's */
 	int64_t timeout_ms;      /* for all of it */
@@ -34,6 +35,7 @@ struct http_answer {
 	int status;             /* 0: no answer came */
 	struct span body;       /* at most as long as was asked for */
 	int64_t retry_after_ms; /* -1: not told */
+	struct span header;     /* the one wanted; absent: not sent */
 	const char *error;      /* with status 0: why, one lower-case line */
 };
 

@@ -171,6 +171,13 @@ static const struct conf_row table[] = {
 	{ "stats.sla[].kind", "single|batch", "only this kind" },
 	{ "stats.sla[].within", "duration", "the limit" },
 
+	{ "sentry", "object", "push-sentry" },
+	{ "sentry.dsn_file", "text", "file that holds the DSN" },
+	{ "sentry.environment", "text", "environment of the events" },
+	{ "sentry.level", "error|warn", "least level that is reported" },
+	{ "sentry.ca_file", "text", "certificates to trust instead of the system's" },
+	{ "sentry.every", "duration", "at most one event of a group in this time" },
+
 	{ "run", "object", "push-run" },
 	{ "run.chain", "list", "programs of the chain, in order" },
 	{ "run.chain[]", "any", "name of a program, or an object" },

@@ -1,0 +1,258 @@
+/*
+ * push-sentry - report errors of the programs' log to Sentry
+ *
+ * Reads log lines, groups those that say the same, and sends one event a group
+ * now and then.  What cannot be sent waits in a short list, then is dropped
+ * and counted: whoever writes the log never waits.  See push-sentry(1).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "record/conf.h"
+#include "record/json.h"
+#include "sentry/dsn.h"
+#include "sentry/envelope.h"
+#include "sentry/grouping.h"
+#include "sentry/sender.h"
+#include "stage/opt.h"
+
+enum {
+	LINE_MAX_BYTES = 64 * 1024,
+	READ_BYTES = 64 * 1024,
+	HOST_BYTES = 65,
+};
+
+struct app {
+	const char *config;
+	const char *dsn_file;
+	const char *environment;
+	const char *level;
+	const char *ca_file;
+	int64_t every_ms;
+	int64_t drain_ms;
+
+	struct loop *loop; /* owned, as is all below */
+	struct dsn dsn;
+	struct sender *sender;
+	struct loop_fd *input;
+	struct buf line;
+	bool is_line_cut; /* the rest of a line that is too long is skipped */
+	struct grouping grouping;
+	bool has_ended; /* no more input */
+	int64_t end_mono_ms;
+	uint64_t serial;
+	char host[HOST_BYTES];
+};
+
+static struct app app = {
+	.level = "warn", .every_ms = 60 * 1000, .drain_ms = 5000
+};
+
+/* clang-format off */
+static const struct opt opts[] = {
+	OPT_TEXT("config", "FILE", &app.config, NULL, "configuration; default $PUSH_CONFIG"),
+	OPT_TEXT("dsn-file", "FILE", &app.dsn_file, "sentry.dsn_file", "file that holds the DSN"),
+	OPT_TEXT("environment", "NAME", &app.environment, "sentry.environment",
+		"environment of the events"),
+	OPT_TEXT("level", "error|warn", &app.level, "sentry.level",
+		"least level that is reported; default warn"),
+	OPT_TEXT("ca-file", "FILE", &app.ca_file, "sentry.ca_file",
+		"certificates to trust instead of the system's"),
+	OPT_DURATION("every", "TIME", &app.every_ms, "sentry.every",
+		"at most one event of a group in this time; default 1m"),
+	OPT_DURATION("drain", "TIME", &app.drain_ms, NULL,
+		"how long to go on sending after the input has ended; default 5s"),
+	OPT_END,
+};
+/* clang-format on */
+
+static struct opt_seen seen;
+static const struct opt_program program = {
+	.name = "push-sentry",
+	.summary = "report errors of the programs' log to Sentry",
+	.own = opts,
+	.seen = &seen,
+};
+
+/* --- reading --------------------------------------------------------------- */
+
+static bool app_wants(const struct app *a, const struct json *line)
+{
+	const struct json *level = json_get(line, "level");
+
+	return json_is_text(level, "error") ||
+	       (json_is_text(level, "warn") && strcmp(a->level, "warn") == 0);
+}
+
+static void app_take(struct app *a, const struct json *line)
+{
+	struct envelope e = { .line = line,
+		.server = a->host,
+		.environment = a->environment,
+		.serial = a->serial,
+		.now_unix_ms = clock_unix_ms() };
+	int64_t now_mono_ms = clock_mono_ms();
+	const struct group *group = grouping_take(&a->grouping,
+		json_text(json_get(line, "program")),
+		json_text(json_get(line, "text")), a->every_ms, now_mono_ms,
+		&e.held);
+	struct buf envelope;
+
+	if (group == NULL) {
+		return;
+	}
+	e.group = group->text;
+	a->serial++;
+	buf_init(&envelope, SIZE_MAX);
+	envelope_put(&e, &envelope);
+	sender_put(a->sender, &envelope);
+}
+
+static void app_read_line(struct app *a)
+{
+	struct json_doc *doc = NULL;
+
+	if (!a->is_line_cut && a->line.len > 0) {
+		doc = json_parse(a->line.data, a->line.len, JSON_STRICT, NULL);
+	}
+	if (doc != NULL && app_wants(a, json_root(doc)) &&
+		json_text(json_get(json_root(doc), "program")).ptr != NULL &&
+		json_text(json_get(json_root(doc), "text")).ptr != NULL) {
+		app_take(a, json_root(doc));
+	}
+	json_free(doc);
+	a->is_line_cut = false;
+	buf_reset(&a->line);
+}
+
+static void app_end(struct app *a)
+{
+	loop_unwatch(a->input);
+	a->input = NULL;
+	a->has_ended = true;
+	a->end_mono_ms = clock_mono_ms() + a->drain_ms;
+}
+
+static void app_on_input(void *self, int fd, unsigned ready)
+{
+	static char bytes[READ_BYTES];
+	struct app *a = self;
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+	const char *at = bytes;
+
+	(void)ready;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		return;
+	}
+	if (n <= 0) {
+		app_read_line(a);
+		app_end(a);
+		return;
+	}
+	while (at < bytes + n) {
+		size_t left = (size_t)(bytes + n - at);
+		const char *end = memchr(at, '\n', left);
+		size_t len = end == NULL ? left : (size_t)(end - at);
+
+		buf_put(&a->line, at, len);
+		a->is_line_cut = a->is_line_cut || buf_is_over(&a->line);
+		if (end != NULL) {
+			app_read_line(a);
+			len++;
+		}
+		at += len;
+	}
+}
+
+static void app_on_signal(void *self, int signo)
+{
+	struct app *a = self;
+
+	(void)signo;
+	if (a->has_ended) {
+		a->end_mono_ms = 0; /* the second one: now */
+	} else {
+		app_end(a);
+	}
+}
+
+/* --- life ------------------------------------------------------------------ */
+
+static int app_run(struct app *a, struct err *err)
+{
+	struct sender_counts counts;
+
+	a->loop = loop_new();
+	a->sender = sender_new(a->loop, &a->dsn, a->ca_file);
+	buf_init(&a->line, LINE_MAX_BYTES);
+	if (gethostname(a->host, sizeof(a->host) - 1) != 0) {
+		a->host[0] = '\0';
+	}
+	if (loop_signal(a->loop, SIGTERM, app_on_signal, a, err) != 0 ||
+		loop_signal(a->loop, SIGINT, app_on_signal, a, err) != 0) {
+		return -1;
+	}
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+	if (fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) != 0) {
+		return err_set(err, errno, "cannot read the standard input");
+	}
+	a->input =
+		loop_watch(a->loop, STDIN_FILENO, LOOP_READ, app_on_input, a);
+	while (!a->has_ended || (sender_waiting(a->sender) > 0 &&
+					clock_mono_ms() < a->end_mono_ms)) {
+		(void)loop_turn(a->loop, 1000 * 1000); /* callbacks made */
+		log_tick();
+	}
+	counts = sender_counts(a->sender);
+	log_info("%llu events sent, %llu dropped",
+		(unsigned long long)counts.sent,
+		(unsigned long long)(counts.dropped +
+				     sender_waiting(a->sender)));
+	return 0;
+}
+
+static void app_close(struct app *a)
+{
+	sender_free(a->sender);
+	loop_unwatch(a->input);
+	loop_free(a->loop);
+	buf_release(&a->line);
+	dsn_release(&a->dsn);
+}
+
+int main(int argc, char **argv)
+{
+	struct err err = { 0 };
+	struct conf *conf = NULL;
+	int result = -1;
+
+	log_open(program.name, NULL, LOG_AUTO, LOG_INFO);
+	app.config = getenv("PUSH_CONFIG");
+	if (opt_parse(&program, argc, argv, &err) >= 0 &&
+		conf_load(&conf, app.config, &err) == 0 &&
+		opt_from_conf(&program, conf, &err) == 0) {
+		result =
+			strcmp(app.level, "warn") != 0 &&
+					strcmp(app.level, "error") != 0
+				? err_usage(&err, 0,
+					  "--level wants error or warn, not '%s'",
+					  app.level)
+				: dsn_load(&app.dsn, conf, app.dsn_file, &err);
+	}
+	if (result == 0) {
+		result = app_run(&app, &err);
+	}
+	app_close(&app);
+	conf_free(conf);
+	if (result != 0) {
+		fatal(err_status(&err), "%s", err.text);
+	}
+	return EXIT_OK;
+}
