@@ -800,7 +800,7 @@ static int show(struct redis *r, redisReply *reply, bool may_wait,
 		redis_drop(r);
 		failed = err_set(err, 0, "%s: %s", r->url.name, reply->str);
 	}
-	if (failed == 0 && reply->type == REDIS_REPLY_ERROR) {
+	if (failed == 0 && reply != NULL && reply->type == REDIS_REPLY_ERROR) {
 		r->is_cut_short = r->due_count > 0;
 		failed = explain(r, d.link, reply->str, err);
 	}

@@ -107,6 +107,9 @@ int redis_find_primary(const struct redis_url *u, size_t *first,
 	const char *argv[] = { "SENTINEL", "get-master-addr-by-name",
 		u->primary };
 
+	if (u->host_count == 0) {
+		BUG("an URL without hosts has nobody to ask");
+	}
 	for (size_t i = 0; i < u->host_count; i++) {
 		size_t which = (*first + i) % u->host_count;
 		redisReply *reply = ask_one(u, which, 3, argv, err);
@@ -220,6 +223,9 @@ int redis_find_nodes(const struct redis_url *u, size_t *first,
 	const char *argv[] = { "CLUSTER", "SLOTS" };
 
 	redis_map_release(map);
+	if (u->host_count == 0) {
+		BUG("an URL without hosts has nobody to ask");
+	}
 	for (size_t i = 0; i < u->host_count; i++) {
 		size_t which = (*first + i) % u->host_count;
 		redisReply *reply = ask_one(u, which, 2, argv, err);

@@ -89,8 +89,9 @@ node_of() {
 # --- Sentinel --------------------------------------------------------------------
 
 sentinels_up() {
-	local ports port hosts=''
+	local ports port named=''
 	read -ra ports <<<"$(free_ports 5)"
+	# shellcheck disable=SC2034 # the tests use them
 	PRIMARY=${ports[0]} REPLICA=${ports[1]} SENTINEL=${ports[2]}
 	node_start "$PRIMARY"
 	node_start "$REPLICA" --replicaof 127.0.0.1 "$PRIMARY" --repl-diskless-sync-delay 0
@@ -106,12 +107,13 @@ sentinels_up() {
 			sentinel failover-timeout main 5000
 		END
 		server_start "$port" redis-server "$(server_dir)/$port/sentinel.conf" --sentinel
-		hosts+=${hosts:+,}127.0.0.1:$port
+		named+=${named:+,}127.0.0.1:$port
 	done
 	for port in "${ports[@]:2}"; do
 		wait_until 20 knows_the_others "$port" || return
 	done
-	REDIS_URL=redis+sentinel://$hosts/main
+	# shellcheck disable=SC2034 # likewise
+	REDIS_URL=redis+sentinel://$named/main
 }
 
 is_replicating() {
