@@ -5,7 +5,8 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .PHONY: all help demo check check-crash units unit lint flags format fuzz fuzzers coverage \
-	distcheck check-debian13 check-compose check-monitoring bench-send bench-stages install uninstall clean deps-build deps-run deps-test deps-lint FORCE
+	distcheck check-debian13 check-compose check-chart check-deb check-jenkinsfile check-monitoring \
+	bench-send bench-stages install uninstall clean deps-build deps-run deps-test deps-lint FORCE
 
 VERSION := $(shell cat VERSION)
 STAGES  := $(patsubst stages/%.c,%,$(wildcard stages/push-*.c))
@@ -168,6 +169,15 @@ check-debian13: ## build and test in a bare Debian 13, with Redis and Valkey (ro
 
 check-compose: ## build the image, run docker-compose.yml, kill a service (root)
 	@scripts/check-compose
+
+check-chart: ## lint, render and type-check the Helm chart (npm, root)
+	@scripts/check-chart
+
+check-deb: ## build the Debian packages, lint, install, run and purge them (root)
+	@scripts/check-deb
+
+check-jenkinsfile: ## parse the Jenkinsfile, walk through it
+	@scripts/check-jenkinsfile
 
 check-monitoring: ## scrape the running chain with a real Prometheus: metrics, alerts, dashboard
 	@scripts/check-monitoring
