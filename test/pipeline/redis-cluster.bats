@@ -86,6 +86,28 @@ all_received() {
 	stop run 40
 }
 
+@test "a node dies and comes back: the chain holds, and loses nothing" {
+	local node
+	# So slow that there is a middle.
+	mock_control '{"apns": {"delay_ms": 25}, "fcm": {"delay_ms": 25}}'
+	chain_tasks 300 >tasks
+	push_to tasks push:normal
+	node=$(node_of push:normal)
+	run_conf
+	jq '.pop = {window: 8, batch: 4}' run.conf >slow.conf
+	start run push-run -c slow.conf
+	wait_until 30 has_lines 30 results
+	node_kill "$node"
+	wait_until 20 grep -q "trying again until it works" run.err
+	[ "$(wc -l <results)" -lt 300 ]
+	node_start "$node" --cluster-enabled yes --cluster-node-timeout 2000
+	wait_until 60 is_settled || { cat run.err && return 1; }
+	wait_until 10 all_received 300 || { cat run.err && return 1; }
+	stop run 40
+	[ "$status" -eq 0 ]
+	[ "$(grep -c 'starting the chain again' run.err)" -eq 0 ] || { cat run.err && return 1; }
+}
+
 # As redis.io "CLUSTER SETSLOT" tells: importing, migrating, keys, then the new owner.
 move_slot() { # SLOT FROM TO
 	local keys from_id to_id
