@@ -154,7 +154,10 @@ static bool change_parse(const char **at, struct change *c)
 {
 	int64_t parts[3] = { 0 };
 
-	c->form = **at == 'M' ? 'M' : **at == 'J' ? 'J' : 'D';
+	c->form = 'D';
+	if (**at == 'M' || **at == 'J') {
+		c->form = **at;
+	}
 	*at += c->form != 'D';
 	if (!number_parse(at, 365, &parts[0])) {
 		return false;
