@@ -6,122 +6,43 @@
  * pass.  The sending itself is lib/vendor's.  See push-fcm(1).
  */
 #include "stage/stage.h"
-#include "vendor/engine.h"
 #include "vendor/fcm.h"
+#include "vendor/sender.h"
 
-struct app {
-	struct engine_setup setup; /* what the options say */
-	bool is_dry_run;
-	struct run *run;
-	struct engine *engine; /* owned; from open() to close() */
-};
-
-static struct app app = {
+static struct sender sender = {
 	.setup = {
 		.vendor = &vendor_fcm,
 		.urls = { "https://fcm.googleapis.com" },
 		.connections = 4,
 		.window = 1000,
 		.timeout_ms = 10 * 1000,
+		.pace = { .ramp_ms = 60 * 1000 },
 	},
 };
 
 /* clang-format off */
 static const struct opt opts[] = {
-	OPT_TEXT("url", "URL", &app.setup.urls[0], "fcm.url",
+	OPT_TEXT("url", "URL", &sender.setup.urls[0], "fcm.url",
 		"the service; default https://fcm.googleapis.com"),
-	OPT_TEXT("token-url", "URL", &app.setup.token_url, "fcm.token_url",
+	OPT_TEXT("token-url", "URL", &sender.setup.token_url, "fcm.token_url",
 		"the token endpoint; default: the service account's token_uri"),
-	OPT_FILE("ca-file", "FILE", &app.setup.ca_file, "fcm.ca_file",
+	OPT_FILE("ca-file", "FILE", &sender.setup.ca_file, "fcm.ca_file",
 		"certificates to trust instead of the system's"),
-	OPT_INT("connections", "N", &app.setup.connections, 1, 256, "fcm.connections",
+	OPT_INT("connections", "N", &sender.setup.connections, 1, 256, "fcm.connections",
 		"connections of a credential, at most; default 4"),
-	OPT_INT("window", "N", &app.setup.window, 1, 100000, "fcm.window",
+	OPT_INT("window", "N", &sender.setup.window, 1, 100000, "fcm.window",
 		"records in flight at once, at most; default 1000"),
-	OPT_DURATION("timeout", "TIME", &app.setup.timeout_ms, "fcm.timeout",
+	OPT_DURATION("timeout", "TIME", &sender.setup.timeout_ms, "fcm.timeout",
 		"how long an answer may take; default 10s"),
-	OPT_FLAG("dry-run", &app.is_dry_run,
+	OPT_INT("rate", "N", &sender.setup.pace.per_s, 0, 1000000, "fcm.rate",
+		"notifications a second with one credential, at most; default 0, no limit"),
+	OPT_DURATION("ramp", "TIME", &sender.setup.pace.ramp_ms, "fcm.ramp",
+		"how long --rate takes to rise from a tenth; default 60s"),
+	OPT_FLAG("dry-run", &sender.is_dry_run,
 		"build the requests, send nothing"),
 	OPT_END,
 };
 /* clang-format on */
-
-static void app_emit(void *self, struct record *r)
-{
-	struct app *a = self;
-
-	run_emit(a->run, r);
-}
-
-static void app_discard(void *self, struct record *r)
-{
-	struct app *a = self;
-
-	record_free(run_pool(a->run), r);
-}
-
-static int app_open(void *self, struct run *run, struct err *err)
-{
-	struct app *a = self;
-
-	a->run = run;
-	a->setup.loop = run_loop(run);
-	a->setup.node = run_node(run);
-	a->setup.emit = app_emit;
-	a->setup.discard = app_discard;
-	a->setup.self = a;
-	a->engine = engine_new(&a->setup, run_conf(run), err);
-	run_set_window(run, (size_t)a->setup.window);
-	return a->engine != NULL ? 0 : -1;
-}
-
-static int app_reload(void *self, struct run *run, struct err *err)
-{
-	struct app *a = self;
-
-	return engine_reload(a->engine, run_conf(run), err);
-}
-
-static int app_handle(void *self, struct batch *batch, struct err *err)
-{
-	struct app *a = self;
-
-	(void)err;
-	BATCH_EACH_UNDECIDED(batch, rec)
-	{
-		if (!a->setup.vendor->takes(rec)) {
-			continue;
-		}
-		if (a->is_dry_run || run_is_replay(a->run)) {
-			engine_rehearse(a->engine, rec);
-		} else {
-			run_hold(a->run, rec);
-			engine_send(a->engine, rec);
-		}
-	}
-	return 0;
-}
-
-static void app_drain(void *self)
-{
-	struct app *a = self;
-
-	engine_drain(a->engine, run_drain_ms(a->run));
-}
-
-static void app_count(void *self, struct buf *json)
-{
-	struct app *a = self;
-
-	engine_count(a->engine, json);
-}
-
-static void app_close(void *self)
-{
-	struct app *a = self;
-
-	engine_free(a->engine);
-}
 
 int main(int argc, char **argv)
 {
@@ -129,14 +50,14 @@ int main(int argc, char **argv)
 		.name = "push-fcm",
 		.summary = "deliver Android records to Google",
 		.opts = opts,
-		.self = &app,
-		.open = app_open,
-		.check = app_open,
-		.reload = app_reload,
-		.handle = app_handle,
-		.drain = app_drain,
-		.count = app_count,
-		.close = app_close,
+		.self = &sender,
+		.open = sender_open,
+		.check = sender_open,
+		.reload = sender_reload,
+		.handle = sender_handle,
+		.drain = sender_drain,
+		.count = sender_count,
+		.close = sender_close,
 	};
 
 	return stage_main(&stage, argc, argv);

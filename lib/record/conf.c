@@ -147,6 +147,8 @@ static const struct conf_row table[] = {
 	{ "apns.connections", "int", "connections a credential may open" },
 	{ "apns.window", "int", "notifications in flight, at most" },
 	{ "apns.timeout", "duration", "how long an answer may take" },
+	{ "apns.rate", "int", "notifications a second with one credential, at most" },
+	{ "apns.ramp", "duration", "how long the rate takes to rise from a tenth" },
 	{ "apns.ca_file", "file", "certificates to trust instead of the system's" },
 
 	{ "fcm", "object", "push-fcm" },
@@ -155,6 +157,8 @@ static const struct conf_row table[] = {
 	{ "fcm.connections", "int", "connections a credential may open" },
 	{ "fcm.window", "int", "notifications in flight, at most" },
 	{ "fcm.timeout", "duration", "how long an answer may take" },
+	{ "fcm.rate", "int", "notifications a second with one credential, at most" },
+	{ "fcm.ramp", "duration", "how long the rate takes to rise from a tenth" },
 	{ "fcm.ca_file", "file", "certificates to trust instead of the system's" },
 
 	{ "ack", "object", "push-ack" },

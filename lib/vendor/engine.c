@@ -736,6 +736,7 @@ static int engine_set_pools(struct engine *e, struct err *err)
 			.streams = (size_t)setup->window,
 			.ping_ms = PING_MS,
 			.wait_ms = setup->timeout_ms,
+			.pace = setup->pace,
 			.events = &engine_pool_events,
 			.self = e,
 		};
@@ -840,6 +841,7 @@ void engine_count(const struct engine *e, struct buf *json)
 	size_t streams = 0;
 	size_t waiting = 0;
 	size_t broken = 0;
+	uint64_t paced = 0;
 	int64_t oldest_unix_ms = 0;
 
 	for (; c != NULL; c = c->next) {
@@ -854,6 +856,7 @@ void engine_count(const struct engine *e, struct buf *json)
 			connections += p != NULL ? pool_connections(p) : 0;
 			streams += p != NULL ? pool_streams(p) : 0;
 			waiting += p != NULL ? pool_waiting(p) : 0;
+			paced += p != NULL ? pool_put_off(p) : 0;
 			broken += p != NULL && pool_is_broken(p);
 		}
 	}
@@ -868,11 +871,12 @@ void engine_count(const struct engine *e, struct buf *json)
 		(unsigned long long)e->counts.goaways);
 	buf_fmt(json,
 		"\"ambiguous\":%llu,\"unprocessed\":%llu,\"refused\":%llu,\"retried\":%llu,"
-		"\"timeouts\":%llu,\"breakers_open\":%zu,\"token_age_s\":%lld}",
+		"\"timeouts\":%llu,\"breakers_open\":%zu,\"put_off\":%llu,\"token_age_s\":%lld}",
 		(unsigned long long)e->ambiguous,
 		(unsigned long long)e->unprocessed,
 		(unsigned long long)e->refused, (unsigned long long)e->retried,
 		(unsigned long long)e->timeouts, broken,
+		(unsigned long long)paced,
 		(long long)(oldest_unix_ms > 0
 				    ? (clock_unix_ms() - oldest_unix_ms) / 1000
 				    : -1));

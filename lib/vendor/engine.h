@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "record/conf.h"
 #include "record/record.h"
+#include "vendor/pace.h"
 #include "vendor/vendor.h"
 
 struct engine;
@@ -28,10 +29,11 @@ struct engine_setup {
 	const char *urls
 		[VENDOR_ENDPOINTS_MAX]; /* "https://host[:port]"; NULL ends */
 	const char *token_url;          /* instead of the account's; or NULL */
-	const char *ca_file; /* PEM, instead of the system's; or NULL */
-	int64_t connections; /* of one credential to one endpoint, at most */
-	int64_t window;      /* records held at once, at most */
-	int64_t timeout_ms;  /* for an answer */
+	const char *ca_file;    /* PEM, instead of the system's; or NULL */
+	int64_t connections;    /* of one credential to one endpoint, at most */
+	int64_t window;         /* records held at once, at most */
+	int64_t timeout_ms;     /* for an answer */
+	struct pace_limit pace; /* of one credential to one endpoint */
 
 	const char *node; /* that the records are stamped with */
 

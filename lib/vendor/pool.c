@@ -44,6 +44,8 @@ struct pool {
 	size_t connecting;
 	size_t ready;
 	struct breaker breaker;
+	struct pace pace;
+	uint64_t put_off;
 	int failures; /* to connect, in a row */
 	int64_t next_connect_mono_ms;
 	struct flight_list waiting;
@@ -54,10 +56,13 @@ struct pool {
 
 /* --- the breaker ------------------------------------------------------------------ */
 
-static void pool_tell(const struct pool *p, enum breaker_event event)
+static void pool_tell(struct pool *p, enum breaker_event event)
 {
 	const struct breaker *b = &p->breaker;
 
+	if (event == BREAKER_RECOVERED) {
+		pace_restart(&p->pace);
+	}
 	if (event == BREAKER_OPENED) {
 		log_error("%s: breaker open: %s; a probe in %lld ms",
 			p->authority, reason_row(b->reason)->name,
@@ -263,6 +268,7 @@ void pool_pump(struct pool *p)
 {
 	int64_t now = clock_mono_ms();
 	struct obstacle o;
+	bool is_paced = false;
 
 	if (p->waiting.first == NULL || p->is_pumping) {
 		return;
@@ -277,6 +283,11 @@ void pool_pump(struct pool *p)
 			pool_give_back(p, f, &o);
 			continue;
 		}
+		if (!o.is_waiting &&
+			!pace_lets(&p->pace, &p->setup->pace, now)) {
+			is_paced = true;
+			break;
+		}
 		conn = o.is_waiting ? NULL : pool_pick(p, f);
 		if (conn == NULL) {
 			break;
@@ -285,6 +296,7 @@ void pool_pump(struct pool *p)
 		if (p->setup->events->on_sending(p->setup->self, f)) {
 			conn_submit(conn, f);
 			breaker_sent(&p->breaker);
+			pace_sent(&p->pace);
 			if (p->breaker.has_probe) {
 				o = pool_obstacle(p, now);
 			}
@@ -292,16 +304,36 @@ void pool_pump(struct pool *p)
 	}
 	pool_expire(p, &o, now);
 	/* As many at once as there are good ones: one, one, two, four. */
-	if (p->waiting.first != NULL && now >= p->next_connect_mono_ms &&
+	if (p->waiting.first != NULL && !is_paced &&
+		now >= p->next_connect_mono_ms &&
 		(p->connecting == 0 || p->connecting < p->ready)) {
 		pool_connect(p);
 	}
 	p->is_pumping = false;
 }
 
+/* What would have to wait for long because of the rate leaves, so that it does
+ * not take the room of other credentials' records. */
+static bool pool_puts_off(struct pool *p, struct flight *f, int64_t now)
+{
+	const struct pace_limit *limit = &p->setup->pace;
+
+	if (f->tries > 0 || !pace_is_long(&p->pace, limit,
+				    (int64_t)p->waiting.count, now)) {
+		return false;
+	}
+	p->put_off++;
+	p->setup->events->on_unsent(p->setup->self, f, REASON_THROTTLED,
+		pace_put_off_ms(&p->pace, limit, now));
+	return true;
+}
+
 void pool_send(struct pool *p, struct flight *f)
 {
 	f->due_mono_ms = clock_mono_ms();
+	if (pool_puts_off(p, f, f->due_mono_ms)) {
+		return;
+	}
 	if (f->last_conn_no != 0) {
 		flight_prepend(&p->waiting, f);
 	} else {
@@ -554,4 +586,9 @@ size_t pool_streams(const struct pool *p)
 size_t pool_waiting(const struct pool *p)
 {
 	return p->waiting.count;
+}
+
+uint64_t pool_put_off(const struct pool *p)
+{
+	return p->put_off;
 }

@@ -17,6 +17,7 @@
 #include "net/http2.h"
 #include "record/outcome.h"
 #include "vendor/flight.h"
+#include "vendor/pace.h"
 #include "vendor/vendor.h"
 
 enum { POOL_CONNECTIONS_MAX = 256 };
@@ -48,6 +49,7 @@ struct pool_setup {
 	size_t share;        /* of all its connections, at most */
 	int64_t ping_ms;
 	int64_t wait_ms; /* for a place on working connections */
+	struct pace_limit pace;
 	const struct pool_events *events;
 	void *self;
 };
@@ -101,5 +103,6 @@ void pool_suspect(struct pool *p, const struct flight *f);
 size_t pool_connections(const struct pool *p); /* ready ones */
 size_t pool_streams(const struct pool *p);     /* in flight */
 size_t pool_waiting(const struct pool *p);
+uint64_t pool_put_off(const struct pool *p); /* over the rate, so far */
 
 #endif

@@ -569,6 +569,28 @@ one_more_is_taken() {
 	received 'length >= 1 and length < 100'
 }
 
+@test "no more a second than the rate, what is over leaves, other apps are not held up" {
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out second.p8 2>/dev/null
+	jq --arg keys "$MOCK_KEYS/" --arg second "$PWD/second.p8" '.apns[].key |= $keys + .
+		| .google[].service_account |= $keys + .
+		| .apns += [{kid: "SECONDKEY1", team: "MOCKTEAM01", key: $second}]' \
+		"$MOCK_KEYS/credentials.json" >credentials.json
+	own_mock --credentials "$PWD/credentials.json" --first-streams 1000
+	jq --arg second "$PWD/second.p8" '.apps.news.apns.key_file = $second
+		| .apps.news.apns.key_id = "SECONDKEY1" | .apns.rate = 100 | .apns.ramp = "0ms"' push.conf >two.conf
+	{
+		tasks 3000
+		tasks 50 | jq -c '.app = "news"'
+	} >in
+	stage_file in push-apns -c two.conf --window 500
+	has 'map(select(.app == "news")) | length == 50 and all(.trace.reason == "ok")'
+	# A tenth of a second's worth at first, and what may wait for up to a second.
+	has 'map(select(.app == "shop" and .trace.reason == "ok")) | length >= 100 and length < 1000'
+	has 'map(select(.app == "shop" and .trace.reason != "ok")) | length > 2000
+		and all(.trace.reason == "throttled" and .trace.apns[2].unsent and .trace.after_ms > 1000)
+		and (map(.trace.after_ms) | max) > 10000'
+}
+
 @test "one app's wrong key does not stop another app" {
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out other.p8 2>/dev/null
 	jq --arg key "$PWD/other.p8" '.apps.shop.apns.key_file = $key' push.conf >other.conf
