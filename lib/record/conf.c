@@ -63,6 +63,7 @@ static const struct conf_row table[] = {
 	{ "apps.*.apns.team_id", "text", "the developer team" },
 	{ "apps.*.apns.topic", "text", "the bundle id" },
 	{ "apps.*.apns.environment", "production|sandbox", "where tokens without one belong" },
+	{ "apps.*.apns.try_other_environment", "bool", "a token that is bad here is tried once in the other one" },
 	{ "apps.*.fcm", "object", "credentials for Google" },
 	{ "apps.*.fcm.service_account_file", "file", "the service account's JSON key" },
 

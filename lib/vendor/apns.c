@@ -16,6 +16,7 @@ struct account {
 	char *team_id;
 	char *topic;
 	bool is_sandbox; /* for tokens that do not say */
+	bool tries_other;
 };
 
 static void account_free(void *self)
@@ -77,6 +78,8 @@ static void *account_new(
 	a->topic = mem_dup(topic.ptr, topic.len);
 	a->is_sandbox =
 		json_is_text(json_get(settings, "environment"), "sandbox");
+	a->tries_other =
+		json_bool(json_get(settings, "try_other_environment"), false);
 	path = conf_file_take(conf, key_file.ptr);
 	if (account_read_key(a, path, err) != 0) {
 		account_free(a);
@@ -112,6 +115,13 @@ static size_t endpoint(const void *self, const struct record *r)
 	return json_is_text(name, "sandbox") ? APNS_SANDBOX : APNS_PRODUCTION;
 }
 
+static bool tries_other(const void *self)
+{
+	const struct account *a = self;
+
+	return a->tries_other;
+}
+
 static enum reason build(const void *self, const struct record *r,
 	struct request *req, const char **why)
 {
@@ -139,6 +149,9 @@ const struct vendor vendor_apns = {
 	.account_free = account_free,
 	.account_identity = account_identity,
 	.endpoint = endpoint,
+	.tries_other = tries_other,
+	.endpoint_names = { [APNS_PRODUCTION] = "production",
+		[APNS_SANDBOX] = "sandbox" },
 	.build = build,
 	.classify = apns_classify,
 	.goaway = apns_goaway_row,

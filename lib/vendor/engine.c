@@ -241,6 +241,19 @@ static void engine_on_refused(struct engine *e, struct flight *f)
 	}
 }
 
+static struct pool *engine_pool(
+	struct engine *e, struct credential *c, size_t endpoint)
+{
+	if (endpoint >= e->endpoints) {
+		BUG("%s has no endpoint %zu", e->setup.vendor->name, endpoint);
+	}
+	if (c->pools[endpoint] == NULL) {
+		c->pools[endpoint] =
+			pool_new(&e->pools[endpoint], c, &e->counts);
+	}
+	return c->pools[endpoint];
+}
+
 /* --- answers ------------------------------------------------------------------------- */
 
 /* When the app's registry got the token after the vendor's date, the vendor
@@ -259,7 +272,8 @@ static enum reason answer_reason(const struct answer *a, const struct flight *f)
 	if (token_is_newer(f, a->vendor_unix_ms)) {
 		return REASON_TOKEN_NEWER;
 	}
-	if (a->row->action == ANSWER_OTHER_ENVIRONMENT && !f->has_environment) {
+	if (a->row->action == ANSWER_OTHER_ENVIRONMENT && !f->has_environment &&
+		!f->was_elsewhere) {
 		return REASON_WRONG_ENVIRONMENT;
 	}
 	return REASON_TOKEN_DEAD;
@@ -282,6 +296,23 @@ static bool is_trouble(const struct answer *a)
 	       a->row->action == ANSWER_RETRY;
 }
 
+/* A bad token may be one of the other environment; once, if the app wants that. */
+static bool engine_try_other(struct engine *e, struct flight *f)
+{
+	const struct vendor *v = e->setup.vendor;
+
+	if (f->was_elsewhere || v->tries_other == NULL ||
+		!v->tries_other(f->app->account) || e->endpoints < 2) {
+		return false;
+	}
+	f->was_elsewhere = true;
+	f->endpoint = 1 - f->endpoint;
+	f->pool = engine_pool(e, f->app->credential, f->endpoint);
+	f->last_conn_no = 0;
+	pool_send(f->pool, f);
+	return true;
+}
+
 /* Does what the answer asks for; true when the flight goes on. */
 static bool engine_act(
 	struct engine *e, struct flight *f, const struct answer *a)
@@ -290,8 +321,9 @@ static bool engine_act(
 
 	switch (a->row->action) {
 	case ANSWER_NONE:
-	case ANSWER_OTHER_ENVIRONMENT:
 		return false;
+	case ANSWER_OTHER_ENVIRONMENT:
+		return engine_try_other(e, f);
 	case ANSWER_RETRY:
 		return engine_again(e, f, backoff_jitter_ms(a->after_ms));
 	case ANSWER_RECONNECT:
@@ -322,6 +354,10 @@ static void engine_add_facts(
 
 	record_fact_int(f->record, "status", q->status);
 	record_fact_text(f->record, "answer", span_of(a->row->name));
+	if (f->was_elsewhere) {
+		record_fact_text(f->record, "environment",
+			span_of(e->setup.vendor->endpoint_names[f->endpoint]));
+	}
 	if (a->vendor_unix_ms > 0) { /* for the feedback that push-ack gives */
 		record_fact_int(f->record, "vendor_ms", a->vendor_unix_ms);
 	}
@@ -453,19 +489,6 @@ static struct app *engine_app(
 	return a;
 }
 
-static struct pool *engine_pool(
-	struct engine *e, struct credential *c, size_t endpoint)
-{
-	if (endpoint >= e->endpoints) {
-		BUG("%s has no endpoint %zu", e->setup.vendor->name, endpoint);
-	}
-	if (c->pools[endpoint] == NULL) {
-		c->pools[endpoint] =
-			pool_new(&e->pools[endpoint], c, &e->counts);
-	}
-	return c->pools[endpoint];
-}
-
 static void engine_on_tick(void *self);
 
 /* What is needed of the record later, when its parsed form is gone. */
@@ -499,7 +522,8 @@ static void engine_admit(struct engine *e, struct record *r)
 	if (!engine_build(e, f)) {
 		return;
 	}
-	f->pool = engine_pool(e, a->credential, v->endpoint(a->account, r));
+	f->endpoint = v->endpoint(a->account, r);
+	f->pool = engine_pool(e, a->credential, f->endpoint);
 	engine_note(e, f);
 	if (!loop_timer_is_set(&e->tick)) {
 		loop_timer_set(e->setup.loop, &e->tick, TICK_MS * 1000,

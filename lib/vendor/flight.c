@@ -80,6 +80,8 @@ struct flight *flight_take(struct flight_list *spare, struct record *r)
 	f->has_environment = false;
 	f->app = NULL;
 	f->pool = NULL;
+	f->endpoint = 0;
+	f->was_elsewhere = false;
 	f->token = NULL;
 	f->due_mono_ms = 0;
 	f->waited_ms = 0;

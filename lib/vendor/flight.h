@@ -28,6 +28,8 @@ struct flight {
 	bool has_environment;       /* the device says which it is of */
 	struct app *app;            /* counted */
 	struct pool *pool;
+	size_t endpoint;       /* the pool's */
+	bool was_elsewhere;    /* sent to the other endpoint, too */
 	struct token *token;   /* counted; shown with the last request */
 	int64_t due_mono_ms;   /* since when it waits; or its deadline; or when
 	                       it is sent again: by the list it is in */

@@ -48,6 +48,10 @@ struct vendor {
 
 	/* Which of the engine's endpoints the record goes to. */
 	size_t (*endpoint)(const void *account, const struct record *r);
+	/* May a token that is bad at one endpoint be tried at the other?  NULL:
+	 * there is one only. */
+	bool (*tries_other)(const void *account);
+	const char *endpoint_names[VENDOR_ENDPOINTS_MAX];
 	enum reason (*build)(const void *account, const struct record *r,
 		struct request *req, const char **why);
 	struct answer (*classify)(int status, struct span body,

@@ -218,6 +218,27 @@ said() { # WORD OUTCOME REASON
 	has 'map(select(.device.environment)) | .[0].trace.reason == "token-dead"'
 }
 
+@test "a bad token is tried in the other environment, if the app wants that" {
+	own_mock --first-streams 10
+	local production=$MOCK_APNS_PORT
+	jq --arg url "https://localhost:$production" '.apps.shop.apns.try_other_environment = true
+		| .apns.production = $url | .apns.sandbox = $url' push.conf >try.conf
+	# Bad the first time that it is seen, which is in production.
+	{
+		task "$(token bad0)"
+		task "$(token 00)"
+	} >in
+	mock_control '{"apns": {"error": {"status": 400, "reason": "BadDeviceToken", "times_per_token": 1}}}'
+	stage_file in push-apns -c try.conf
+	has 'map(select(.device.token | startswith("bad0"))) | .[0].trace | .reason == "token-dead"
+		and .apns[2].tries == 2 and .apns[2].environment == "sandbox"'
+	has 'map(select(.device.token | startswith("00"))) | .[0].trace | .reason == "ok"
+		and .apns[2].tries == 2 and .apns[2].environment == "sandbox"'
+	# Without the app's consent it is not.
+	stage "$(task "$(token bad0 2)")" push-apns -c push.conf
+	has '.[0].trace | .reason == "wrong-environment" and (.apns[2] | has("environment") or has("tries") | not)'
+}
+
 @test "a token registered after the date of 410 is kept" {
 	stage "$(
 		task "$(token dea0 1)" '{"device": {"registered_ms": 1609459200000}}'
