@@ -211,10 +211,10 @@ static int app_run(struct app *a, struct err *err)
 		log_tick();
 	}
 	counts = sender_counts(a->sender);
+	counts.dropped += sender_waiting(a->sender);
 	log_info("%llu events sent, %llu dropped",
 		(unsigned long long)counts.sent,
-		(unsigned long long)(counts.dropped +
-				     sender_waiting(a->sender)));
+		(unsigned long long)counts.dropped);
 	return 0;
 }
 

@@ -46,18 +46,18 @@ static bool is_meant(
 
 static void take(struct sla *sla, const struct json *entry, int64_t within_us)
 {
-	for (int of = 0; of < SLA_OF_COUNT; of++) {
-		for (int p = 0; p < PRIORITY_COUNT; p++) {
-			for (int k = 0; k < KIND_COUNT; k++) {
-				if (is_meant(entry, "of", names[of]) &&
-					is_meant(entry, "priority",
-						priority_name(
-							(enum priority)p)) &&
-					is_meant(entry, "kind",
-						kind_name((enum kind)k))) {
-					sla->limits_us[of][p][k] = within_us;
-				}
-			}
+	enum { CLASSES = PRIORITY_COUNT * KIND_COUNT };
+
+	for (size_t i = 0; i < (size_t)SLA_OF_COUNT * CLASSES; i++) {
+		size_t of = i / CLASSES;
+		size_t p = i % CLASSES / KIND_COUNT;
+		size_t k = i % KIND_COUNT;
+
+		if (is_meant(entry, "of", names[of]) &&
+			is_meant(entry, "priority",
+				priority_name((enum priority)p)) &&
+			is_meant(entry, "kind", kind_name((enum kind)k))) {
+			sla->limits_us[of][p][k] = within_us;
 		}
 	}
 }

@@ -44,7 +44,8 @@ static void put_span(struct buf *out, struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.ptr[i];
 
-		buf_putc(out, c < ' ' || c == 0x7f ? '?' : (char)c);
+		/* Nothing that moves a terminal's cursor. */
+		buf_put(out, c < ' ' || c == 0x7f ? "?" : text.ptr + i, 1);
 	}
 }
 
