@@ -26,10 +26,23 @@ static size_t skip_blank(struct span s, size_t at)
 /* `at' stands on the opening quote; the result behind the closing one. */
 static size_t skip_string(struct span s, size_t at)
 {
-	for (at++; at < s.len && s.ptr[at] != '"'; at++) {
-		at += s.ptr[at] == '\\';
+	const char *begin = s.ptr + at + 1;
+	const char *end = s.ptr + s.len;
+	const char *quote = begin;
+
+	while (quote < end &&
+		(quote = memchr(quote, '"', (size_t)(end - quote))) != NULL) {
+		const char *before = quote;
+
+		while (before > begin && before[-1] == '\\') {
+			before--;
+		}
+		quote++;
+		if ((quote - before) % 2 == 1) {
+			return (size_t)(quote - s.ptr); /* not escaped */
+		}
 	}
-	return at + 1;
+	return s.len;
 }
 
 static size_t skip_value(struct span s, size_t at)
