@@ -6,8 +6,8 @@
  * and unwrapped, so that later stages see the task only.  Unsigned tasks pass
  * where the app says so.  See push-auth(1).
  */
-#include "base/mem.h"
 #include "policy/auth.h"
+#include "sign/keyring.h"
 #include "stage/stage.h"
 #include "store/quota.h"
 #include "wire/jwt.h"
@@ -18,7 +18,7 @@ enum { SIGNED_MAX_BYTES = 64 * 1024 * 1024 };
 /* What one configuration says; replaced as a whole on HUP. */
 struct settings {
 	struct auth_rules *rules; /* owned; borrows from the configuration */
-	struct jwt_key **keys;    /* owned; by the rules' numbers */
+	struct keyring *keys;     /* owned */
 	struct auth_limits limits;
 };
 
@@ -46,49 +46,20 @@ static const struct opt opts[] = {
 
 static void settings_release(struct settings *s)
 {
-	for (size_t i = 0; s->keys != NULL && i < auth_key_count(s->rules);
-		i++) {
-		jwt_key_free(s->keys[i]);
-	}
-	mem_free(s->keys);
+	keyring_free(s->keys);
 	auth_rules_free(s->rules);
 	*s = (struct settings){ 0 };
-}
-
-static struct jwt_key *load_key(
-	const struct conf *conf, const struct auth_key *key, struct err *err)
-{
-	char *path = conf_file_take(conf, key->file);
-	struct jwt_key *loaded =
-		jwt_key_checker_file(jwt_alg_parse(key->alg), path, err);
-
-	mem_free(path);
-	if (loaded == NULL) {
-		(void)err_prefix(err, "'apps.%.*s.keys.%.*s'",
-			(int)key->app.len, key->app.ptr, (int)key->id.len,
-			key->id.ptr);
-	}
-	return loaded;
 }
 
 static int settings_load(
 	struct settings *s, const struct conf *conf, struct err *err)
 {
-	size_t count;
-
 	s->limits = auth_limits_from(conf, app.skew_ms, app.max_age_ms);
 	s->rules = auth_rules_new(conf, err);
-	if (s->rules == NULL) {
+	if (s->rules == NULL ||
+		keyring_new(&s->keys, s->rules, conf, err) != 0) {
+		settings_release(s);
 		return -1;
-	}
-	count = auth_key_count(s->rules);
-	s->keys = mem_array(count + 1, sizeof(struct jwt_key *));
-	for (size_t i = 0; i < count; i++) {
-		s->keys[i] = load_key(conf, auth_key_at(s->rules, i), err);
-		if (s->keys[i] == NULL) {
-			settings_release(s);
-			return -1;
-		}
 	}
 	return 0;
 }
@@ -130,33 +101,6 @@ static int app_check(void *self, struct run *run, struct err *err)
 	return settings_load(&a->now, run_conf(run), err);
 }
 
-/* Is the record's signature by a key of its app? */
-static enum reason verify(
-	struct app *a, const struct record *r, struct auth_fault *fault)
-{
-	enum jwt_fault wrong = jwt_parse(&a->jwt, auth_jws(r));
-	int64_t n;
-
-	if (wrong == JWT_OK && a->jwt.kid.ptr == NULL) {
-		return auth_fault_set(
-			fault, REASON_UNAUTHORIZED, "the header names no kid");
-	}
-	if (wrong == JWT_OK) {
-		n = auth_find_key(a->now.rules, r->app, a->jwt.kid);
-		if (n < 0) {
-			return auth_fault_set(fault, REASON_UNAUTHORIZED,
-				"no key '%s'", a->jwt.kid_text);
-		}
-		wrong = jwt_verify(&a->jwt, a->now.keys[n]);
-		if (wrong == JWT_OK) {
-			fault->kid = a->jwt.kid;
-		}
-	}
-	return wrong == JWT_OK ? REASON_NONE
-			       : auth_fault_set(fault, REASON_UNAUTHORIZED,
-					 "%s", jwt_fault_text(wrong));
-}
-
 /* REASON_NONE: it may pass; a signed one is unwrapped by now. */
 static enum reason judge(
 	struct app *a, struct record *r, struct auth_fault *fault)
@@ -170,7 +114,7 @@ static enum reason judge(
 	case AUTH_REFUSE:
 		return fault->reason;
 	case AUTH_VERIFY:
-		reason = verify(a, r, fault);
+		reason = keyring_verify(a->now.keys, r, &a->jwt, fault);
 		break;
 	case AUTH_UNWRAP:
 		limits = NULL;
