@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "queue/peek.h"
 #include "record/conf.h"
 #include "record/json.h"
@@ -107,7 +108,7 @@ static int search_results(struct app *a, struct err *err)
 	if (ferror(file)) {
 		result = err_set(err, errno, "cannot read '%s'", a->results);
 	}
-	free(line); /* getline()'s */
+	mem_free(line); /* getline()'s */
 	if (!is_stdin) {
 		(void)fclose(file); /* only read from */
 	}

@@ -188,13 +188,10 @@ static int ask_all(struct depth_watch *w, struct err *err)
 /* With the lock held: naps, or less when it is to end. */
 static void nap(struct depth_watch *w)
 {
-	struct timespec until;
+	int64_t until_mono_ms = clock_mono_ms() + DEPTH_POLL_MS;
+	struct timespec until = { .tv_sec = until_mono_ms / MS_PER_S,
+		.tv_nsec = (long)(until_mono_ms % MS_PER_S) * NS_PER_MS };
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until); /* exists on Linux */
-	until.tv_nsec += (long)DEPTH_POLL_MS % MS_PER_S * NS_PER_MS;
-	until.tv_sec += DEPTH_POLL_MS / MS_PER_S;
-	until.tv_sec += until.tv_nsec / (MS_PER_S * (long)NS_PER_MS);
-	until.tv_nsec %= MS_PER_S * (long)NS_PER_MS;
 	while (!w->is_ending &&
 		pthread_cond_timedwait(&w->wake, &w->lock, &until) == 0) {
 	}
