@@ -43,6 +43,52 @@ void fanout_release(struct fanout *f)
 	mem_free(f->devices);
 }
 
+bool fanout_apart(const struct record *r, char dst[FANOUT_APART_BYTES])
+{
+	struct span platform = span_of(platform_name(r->platform));
+	struct digest_part parts[] = { { platform.ptr, platform.len },
+		{ r->token.ptr, r->token.len } };
+	char hex[FANOUT_APART_BYTES + 1];
+	struct digest device;
+
+	if (r->token.ptr == NULL) {
+		return false;
+	}
+	device = digest_of_parts(parts, 2);
+	digest_hex(&device, FANOUT_APART_BYTES / 2, hex);
+	memcpy(dst, hex, FANOUT_APART_BYTES);
+	return true;
+}
+
+/* What push-pop said of a task that comes again. */
+static struct span told_apart(const struct record *r)
+{
+	struct json_iter it = json_iter(r->trace);
+	struct record_stamp stamp;
+	struct span apart = { NULL, 0 };
+
+	while (apart.ptr == NULL && record_stamp_next(&it, &stamp)) {
+		apart = json_text(json_get(stamp.facts, "apart"));
+	}
+	return apart;
+}
+
+static bool is_apart(const struct fanout *f, const struct record *child)
+{
+	char name[FANOUT_APART_BYTES];
+
+	if (f->apart.len < FANOUT_APART_BYTES || !fanout_apart(child, name)) {
+		return false;
+	}
+	for (size_t at = 0; at + FANOUT_APART_BYTES <= f->apart.len;
+		at += FANOUT_APART_BYTES + 1) {
+		if (memcmp(f->apart.ptr + at, name, FANOUT_APART_BYTES) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void fanout_begin(struct fanout *f, const struct record *r)
 {
 	static const char *const without[] = { "devices", "users", "segment",
@@ -53,6 +99,7 @@ void fanout_begin(struct fanout *f, const struct record *r)
 	bool is_users = source == FANOUT_USERS || source == FANOUT_SEGMENT;
 
 	f->devices_count = 0;
+	f->apart = told_apart(r);
 	buf_reset(&f->task);
 	record_task(r, is_users ? without_user : without, &f->task);
 	/* The arrays told the kind; now that they are gone it is written. */
@@ -137,6 +184,8 @@ struct record *fanout_child(struct fanout *f, struct record_pool *pool,
 		reason = REASON_BAD_TARGET;
 	} else if (is_repeated(f, child)) {
 		reason = REASON_DUPLICATE;
+	} else if (is_apart(f, child)) {
+		reason = REASON_SET_APART;
 	}
 	if (child == NULL) {
 		BUG("a task without its targets is no object");

@@ -29,10 +29,17 @@ enum fanout_source fanout_source(const struct record *r);
 struct fanout {
 	struct buf task; /* of the record being spread out, without targets */
 	struct buf json;
+	struct span apart;      /* borrowed: what push-pop said, by blanks */
 	struct digest *devices; /* owned; those of its parts so far */
 	size_t devices_count;
 	size_t devices_cap;
 };
+
+enum { FANOUT_APART_BYTES = 16 };
+
+/* What the queue calls the device of a part that became a record of its own: a
+ * digest in hexadecimal.  False when the record has no device. */
+bool fanout_apart(const struct record *r, char dst[FANOUT_APART_BYTES]);
 
 void fanout_init(struct fanout *f);
 void fanout_release(struct fanout *f);

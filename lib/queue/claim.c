@@ -353,6 +353,10 @@ static int take(struct claim *c, const struct claim_want *want, struct err *err)
 		memcpy(c->last_claim, claim.ptr, ENTRY_CLAIM_BYTES);
 	}
 	add_list(c, claim, '.', redis_at(reply, 5), lease_unix_ms);
+	for (size_t i = 0; i < c->batch.count; i++) {
+		c->batch.entries[i].apart =
+			redis_text(redis_at(redis_at(reply, 7), i));
+	}
 	add_list(c, claim, '-', redis_at(reply, 6), lease_unix_ms);
 	set_names(c);
 	return 0;

@@ -39,6 +39,7 @@ struct claim_entry {
 	bool is_resumed;       /* a device record that a retry stored */
 	bool has_waited;       /* for its not_before_ms: not to be held again */
 	struct span bytes;     /* as pushed, or the device record */
+	struct span apart;     /* devices that it comes without; see fanout.h */
 };
 
 struct claim_batch {

@@ -7,8 +7,8 @@
 --      attempts, uid prefix
 -- Returns {0, who has the name} when another process has taken it; else {1,
 -- in flight now, ms until the next delayed entry or lease (-1: none), is full,
--- claim, entries that came back, tasks that are new}; their places count through,
--- from 0.
+-- claim, entries that came back, tasks that are new, for each that came back the
+-- devices that it comes without}; their places count through, from 0.
 local prefix, worker, token = ARGV[1], ARGV[2], ARGV[3]
 local lease_ms, max, window = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local wake_step = tonumber(ARGV[8])
@@ -97,6 +97,13 @@ if count > 0 then
 		worker .. ' ' .. claim .. ' ' .. #old .. ' ' .. #new)
 end
 
+local apart = {}
+for i = 1, #old do
+	local uid, origin = string.match(old[i], '^%d+ %d+ (%S+) (%a) ')
+	apart[i] = origin == 'd' and '' or
+		table.concat(call('SMEMBERS', apart_key(prefix, uid)), ' ')
+end
+
 local is_full = 0
 if count == 0 and window - held <= 0 then
 	is_full = 1
@@ -117,4 +124,4 @@ if is_full == 0 then
 end
 look_at(leases, LEASE_GRAIN_MS)
 
-return { 1, held + count, next_ms, is_full, claim, old, new }
+return { 1, held + count, next_ms, is_full, claim, old, new, apart }

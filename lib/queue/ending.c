@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "policy/fanout.h"
+
 enum { US_PER_MS = 1000 };
 
 /* When its push was claimed first, or replayed: push-pop says so when this is
@@ -121,6 +123,19 @@ static void add_feedback(
 	}
 }
 
+/* How the queue remembers the device of a part that leaves its task. */
+static size_t put_apart(const struct record *r, const struct settle_item *item,
+	struct buf *scratch)
+{
+	char name[FANOUT_APART_BYTES];
+
+	if (!item->is_device || r->part_of == 0 || !fanout_apart(r, name)) {
+		return 0;
+	}
+	buf_put(scratch, name, FANOUT_APART_BYTES);
+	return FANOUT_APART_BYTES;
+}
+
 bool ending_item(const struct record *r, const struct ending_limits *limits,
 	struct settle_item *item, struct buf *scratch)
 {
@@ -162,11 +177,14 @@ bool ending_item(const struct record *r, const struct ending_limits *limits,
 		item->is_device = true;
 	}
 	size_t task_len = scratch->len;
+	size_t apart_len = put_apart(r, item, scratch);
 	if ((row->ack & ACK_FEEDBACK) != 0) {
 		add_feedback(r, item, scratch);
 	}
 	if (item->is_device) {
 		item->bytes = (struct span){ scratch->data, task_len };
+		item->apart =
+			(struct span){ scratch->data + task_len, apart_len };
 	}
 	return true;
 }

@@ -150,6 +150,12 @@ local function bury(dead_key, e, now_ms, reason)
 		',"history":' .. history_json(e.history) .. ',' .. raw .. '}')
 end
 
+-- Devices of a task whose records left it: for a retry, or to the dead letters.
+-- Should the task come again, it comes without them.  Gone with the task.
+local function apart_key(prefix, uid)
+	return prefix .. 'apart:' .. uid
+end
+
 -- Takes an entry back from the worker that had it: to redeliver, behind what
 -- was taken back before, or to the dead when it has had all its attempts.
 local function take_back(to, worker, field, entry, why)
@@ -160,6 +166,9 @@ local function take_back(to, worker, field, entry, why)
 	entry_ended(e, to.now_ms, receipt, '-', why)
 	if e.attempt > to.limit then
 		bury(to.dead, e, to.now_ms, 'attempts-exhausted')
+		if e.origin ~= 'd' then
+			call('DEL', apart_key(to.prefix, e.uid))
+		end
 	else
 		call('LPUSH', to.redeliver, entry_format(e))
 	end

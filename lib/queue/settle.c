@@ -225,6 +225,19 @@ static void put_part(
 	put(s, to, span_of(text));
 }
 
+static void put_origin(
+	struct settle *s, struct places *to, const struct settle_item *item)
+{
+	char origin[1 + SETTLE_APART_BYTES] = { item->is_device ? 'd' : 't' };
+	size_t len = 1;
+
+	if (item->is_device && item->apart.len == SETTLE_APART_BYTES) {
+		memcpy(origin + 1, item->apart.ptr, SETTLE_APART_BYTES);
+		len += SETTLE_APART_BYTES;
+	}
+	put(s, to, (struct span){ origin, len });
+}
+
 void settle_add(struct settle *s, const struct settle_item *item)
 {
 	static const char *const letters[][2] = {
@@ -270,7 +283,7 @@ void settle_add(struct settle *s, const struct settle_item *item)
 		if (item->action != SETTLE_DEAD) {
 			put_int(s, to, item->after_ms);
 		}
-		put(s, to, span_of(item->is_device ? "d" : "t"));
+		put_origin(s, to, item);
 		put(s, to, item->bytes);
 	}
 }

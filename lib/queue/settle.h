@@ -28,7 +28,7 @@ enum settle_action {
 	SETTLE_DEAD,    /* to the dead letters */
 };
 
-enum { SETTLE_FEEDBACK_MAX = 12 };
+enum { SETTLE_FEEDBACK_MAX = 12, SETTLE_APART_BYTES = 16 };
 
 struct settle_pair {
 	struct span name;
@@ -46,6 +46,7 @@ struct settle_item {
 	int64_t after_ms;   /* all but SETTLE_DONE, LATER and DEAD */
 	const char *reason; /* all but SETTLE_DONE and LATER */
 	bool is_device;     /* `bytes' is a device record */
+	struct span apart;  /* of a part: the digest of its device; or absent */
 	struct span bytes;  /* what is kept; absent: what was claimed */
 	struct settle_pair feedback[SETTLE_FEEDBACK_MAX];
 	size_t feedback_count; /* 0: none */

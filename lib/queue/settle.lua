@@ -12,6 +12,7 @@
 --      anew:  a reason, after ms, origin, bytes   the first attempt
 --      too old: o as a retry, but it becomes a dead letter
 --      dead:  x reason, origin, bytes       no bytes: those of the entry
+--      The origin d has the device's digest behind it when the record is a part.
 --      An action followed by f has a count and that many names and values for
 --      the feedback stream behind it.
 -- Returns {settled, late, delayed, dead}.
@@ -21,6 +22,9 @@ local plain = tonumber(ARGV[6])
 local now_ms = math.floor(clock_us() / 1000)
 local settled, late, delays, deaths = 0, 0, 0, 0
 local at = 7 + plain
+
+-- Longer than any task takes; the end of the task ends it.
+local APART_MS = 7 * 86400 * 1000
 
 local function next_arg()
 	at = at + 1
@@ -56,6 +60,10 @@ local function carry_out(item, e)
 		e.bytes = item.bytes
 		e.origin = item.origin
 	end
+	if item.device ~= '' then
+		call('SADD', apart_key(prefix, e.uid), item.device)
+		call('PEXPIRE', apart_key(prefix, e.uid), APART_MS)
+	end
 	if item.action == 'a' then
 		e.attempt, e.first, e.history = 1, whole(now_ms), '-'
 	end
@@ -81,13 +89,15 @@ local function settle(item)
 		late = late + 1
 		return
 	end
-	carry_out(item, entry_parse(item.field, entry, ARGV[5]))
+	local e = entry_parse(item.field, entry, ARGV[5])
+	local uid = e.uid
+	carry_out(item, e)
 	settled = settled + 1
 	if not item.part then
 		call('HDEL', inflight, item.field)
 	elseif call('BITCOUNT', parts) >= item.of then
 		call('HDEL', inflight, item.field)
-		call('DEL', parts)
+		call('DEL', parts, apart_key(prefix, uid))
 	end
 end
 
@@ -109,7 +119,7 @@ local function next_item()
 	elseif item.action ~= 'd' then
 		item.reason = next_arg()
 		item.after_ms = item.action ~= 'x' and tonumber(next_arg()) or nil
-		item.origin = next_arg()
+		item.origin, item.device = string.match(next_arg(), '^(%a)(.*)$')
 		item.bytes = next_arg()
 	end
 	return item

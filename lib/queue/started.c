@@ -16,6 +16,9 @@ struct record *started_record(struct record_pool *pool, const char *queue,
 	if (e->first_unix_ms > 0) {
 		record_fact_int(r, "first_ms", e->first_unix_ms);
 	}
+	if (e->apart.len > 0) {
+		record_fact_text(r, "apart", e->apart);
+	}
 	if (e->is_resumed) {
 		record_fact_bool(r, "resumed", true);
 	}

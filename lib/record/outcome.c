@@ -14,6 +14,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"another push with the same dedupe key holds the window" },
 	[REASON_ALREADY_DONE] = { "already-done", OUTCOME_SUPPRESSED, 0,
 		"this very push was delivered before it came again" },
+	[REASON_SET_APART] = { "set-apart", OUTCOME_SUPPRESSED, 0,
+		"the task came again; this device waits, or has ended, as a record of its own" },
 	[REASON_FATIGUE_CAP] = { "fatigue-cap", OUTCOME_SUPPRESSED, ACK_RELEASE,
 		"the user has had as many notifications as a rule allows" },
 	[REASON_QUIET_HOURS] = { "quiet-hours", OUTCOME_SUPPRESSED, ACK_RELEASE,

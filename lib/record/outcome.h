@@ -26,6 +26,7 @@ enum reason {
 	/* suppressed: a policy of ours held it back */
 	REASON_DUPLICATE,
 	REASON_ALREADY_DONE,
+	REASON_SET_APART,
 	REASON_FATIGUE_CAP,
 	REASON_QUIET_HOURS,
 	REASON_CAMPAIGN_STOPPED,

@@ -190,6 +190,36 @@ reasons() {
 	[ "$(reasons)" = ' 2 already-done 4 ok ' ]
 }
 
+@test "a device that waits for its retry is not sent by the task that comes again" {
+	export BATS_TEST_TIMEOUT=$((90 * PUSH_TEST_SLOW))
+	task three '{device: null, devices: [
+		{platform: "android", token: "unavailable-20-x"}, {platform: "android", token: "silent-"},
+		{platform: "ios", token: "00aa"}]}' >tasks
+	start run push-run -c push.conf
+	chain_push tasks push:normal
+	is_apart() { [ "$(rcli ZCARD '{push:normal}:delayed')" = 1 ]; }
+	wait_until 20 is_apart
+	[ "$(rcli --scan --pattern '{push:normal}:apart:*' | wc -l)" = 1 ]
+	# The third device keeps the task in flight; it comes again.
+	kill -KILL "$(child_of_run push-fcm)"
+	seen_again() { grep -q '"reason":"set-apart"' results; }
+	wait_until 30 seen_again
+	has_in results 'map(select(.trace.reason == "set-apart")) | length == 1
+		and .[0].device.token == "unavailable-20-x" and .[0].trace.pop[2].attempt == 2'
+	[ "$(jq -s 'map(select(.token == "unavailable-20-x")) | length' "$MOCK_RECEIVED")" = 1 ]
+	[ "$(received_count 00aa)" = 1 ]
+	stop run 40
+}
+
+@test "what is set apart is forgotten with the task" {
+	task two '{device: null, devices: [{platform: "android", token: "unavailable-1-x"}, {platform: "ios", token: "00aa"}]}' >tasks
+	chain_push tasks push:normal
+	chain
+	[ "$(rcli ZCARD '{push:normal}:delayed')" = 1 ]
+	[ -z "$(rcli --scan --pattern '{push:normal}:apart:*')" ]
+	[ -z "$(rcli --scan --pattern '{push:normal}:parts:*')" ]
+}
+
 @test "a user is counted once, however many devices and attempts it takes" {
 	export BATS_TEST_TIMEOUT=$((90 * PUSH_TEST_SLOW))
 	local n
