@@ -32,6 +32,50 @@ def digest(*parts):
     return h.digest()[:16]
 
 
+def sip128(data):
+    """SipHash-2-4 of 16 bytes with the key 0 to 15: how the stores know uids (lib/base/digest.c)."""
+    mask = (1 << 64) - 1
+    k0, k1 = 0x0706050403020100, 0x0F0E0D0C0B0A0908
+    v = [0x736F6D6570736575 ^ k0, 0x646F72616E646F6D ^ k1 ^ 0xEE, 0x6C7967656E657261 ^ k0, 0x7465646279746573 ^ k1]
+
+    def rotated(x, bits):
+        return (x << bits | x >> (64 - bits)) & mask
+
+    def rounds(n):
+        for _ in range(n):
+            v[0] = (v[0] + v[1]) & mask
+            v[1] = rotated(v[1], 13) ^ v[0]
+            v[0] = rotated(v[0], 32)
+            v[2] = (v[2] + v[3]) & mask
+            v[3] = rotated(v[3], 16) ^ v[2]
+            v[0] = (v[0] + v[3]) & mask
+            v[3] = rotated(v[3], 21) ^ v[0]
+            v[2] = (v[2] + v[1]) & mask
+            v[1] = rotated(v[1], 17) ^ v[2]
+            v[2] = rotated(v[2], 32)
+
+    whole = len(data) // 8 * 8
+    blocks = [int.from_bytes(data[i:i + 8], "little") for i in range(0, whole, 8)]
+    blocks.append((len(data) << 56 | int.from_bytes(data[whole:], "little")) & mask)
+    for block in blocks:
+        v[3] ^= block
+        rounds(2)
+        v[0] ^= block
+    v[2] ^= 0xEE
+    out = b""
+    for _ in range(2):
+        rounds(4)
+        out += (v[0] ^ v[1] ^ v[2] ^ v[3]).to_bytes(8, "little")
+        v[1] ^= 0xDD
+    return out
+
+
+def fatigue_key(user):
+    """The window of the cap of world.py's rule, as lib/policy/fatigue.c makes it."""
+    rule = digest("fatigue rule", "", "marketing", "0 1 -1 86400000")
+    return bytes(a ^ b for a, b in zip(rule, digest("fatigue", tasks_of.APP, user)))
+
+
 def dedupe_key(task, vendor, token):
     """As lib/policy/dedupe.c makes it."""
     return digest("dedupe", task.id, tasks_of.APP, "ios" if vendor == "apns" else "android", token)
@@ -156,7 +200,7 @@ class Verdict:
     # --- repeats ---
 
     def uid_digest(self, task):
-        return {uid: digest(uid) for uid in self.ledger.uids.get(task.id, ())}
+        return {uid: sip128(uid) for uid in self.ledger.uids.get(task.id, ())}
 
     def is_inside(self, task, target, list_):
         """A repeat that nobody could have avoided."""
