@@ -37,7 +37,10 @@ static bool is_path_byte(char c)
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z') {
+		c = (char)(c - 'A' + 'a');
+	}
+	return c;
 }
 
 static struct span trimmed(struct span host)
@@ -183,7 +186,12 @@ int links_add(struct nameset *sites, struct span site, struct err *err)
 	}
 	buf_init(&name, SIZE_MAX);
 	for (size_t i = 0; i < s.len; i++) {
-		buf_putc(&name, i < host ? lower(s.ptr[i]) : s.ptr[i]);
+		char c = s.ptr[i];
+
+		if (i < host) {
+			c = lower(c);
+		}
+		buf_putc(&name, c);
 	}
 	(void)nameset_add(sites, (struct span){ name.data, name.len });
 	buf_release(&name);

@@ -64,7 +64,7 @@ int rates_open(struct rates **out, const char *url, struct err *err)
 
 int rates_follow(struct rates **rates, const char *url, struct err *err)
 {
-	struct rates *fresh;
+	struct rates *fresh = NULL;
 
 	if (*rates != NULL && strcmp((*rates)->url, url) == 0) {
 		return 0;

@@ -91,7 +91,7 @@ replay() {
 
 @test "records captured before a stage are decided for the first time" {
 	for policy in risk fatigue; do
-		stage '' replay $policy auth -c push.conf
+		stage '' replay "$policy" auth -c push.conf
 		[ "$status" -eq 0 ]
 		[[ $output == *' 0 otherwise, '* && $output != *' 0 for the first time'* ]]
 	done
