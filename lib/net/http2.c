@@ -198,6 +198,10 @@ static void http2_read(struct http2 *c)
 		if (n == TLS_AGAIN) {
 			return;
 		}
+		if (n == 0 && c->state == FINISHING && c->in_flight == 0) {
+			c->state = CLOSING; /* as both sides wanted */
+			return;
+		}
 		if (n <= 0) {
 			http2_lose(
 				c, n == 0 ? "the server closed the connection"
