@@ -139,7 +139,7 @@ is_told_once() { # TEXT
 	wait_until 20 is_rewritten
 	begin
 	# Something to load: it answers LOADING meanwhile.
-	rcli EVAL 'for i = 1, 1000 do redis.call("SET", "filler:" .. i, i) end' 0
+	rcli EVAL 'for i = 1, 8000 do redis.call("SET", "filler:" .. i, i) end' 0
 	kill -KILL "$(redis_pid)"
 	wait_until 10 has_ended "$(redis_pid)"
 	rcli_starts --appendonly yes --enable-debug-command local --key-load-delay 300 \
