@@ -273,19 +273,22 @@ static int resume(struct claim *c, struct err *err)
 	int64_t lease_unix_ms = clock_unix_ms() + c->lease_ms;
 	char lease[20];
 
-	redis_append_script(c->redis, &c->resume.call, 2, 5,
+	redis_append_script(c->redis, &c->resume.call, 2, 6,
 		(struct span[]){ span_of(c->keys[KEY_INFLIGHT]),
 			span_of(c->keys[KEY_LEASES]), span_of(c->worker),
-			span_of(c->last_claim), int_text(lease, c->lease_ms) });
+			span_of(c->last_claim), int_text(lease, c->lease_ms),
+			span_of(c->prefix) });
 	if (redis_reply(c->redis, &reply, err) != 0) {
 		return -1;
 	}
 	c->is_unsure = false;
-	for (size_t i = 0; i + 1 < redis_count(reply); i += 2) {
+	for (size_t i = 0; i + 2 < redis_count(reply); i += 3) {
 		struct span field = redis_text(redis_at(reply, i));
 
 		add_entry(c, field, redis_text(redis_at(reply, i + 1)),
 			lease_unix_ms);
+		c->batch.entries[c->batch.count - 1].apart =
+			redis_text(redis_at(reply, i + 2));
 		if (field.len > ENTRY_CLAIM_BYTES) {
 			memcpy(c->last_claim, field.ptr, ENTRY_CLAIM_BYTES);
 		}

@@ -99,9 +99,7 @@ end
 
 local apart = {}
 for i = 1, #old do
-	local uid, origin = string.match(old[i], '^%d+ %d+ (%S+) (%a) ')
-	apart[i] = origin == 'd' and '' or
-		table.concat(call('SMEMBERS', apart_key(prefix, uid)), ' ')
+	apart[i] = apart_of(prefix, old[i])
 end
 
 local is_full = 0

@@ -156,6 +156,13 @@ local function apart_key(prefix, uid)
 	return prefix .. 'apart:' .. uid
 end
 
+-- Those devices, by spaces, for an entry that comes back.
+local function apart_of(prefix, entry)
+	local uid, origin = string.match(entry, '^%d+ %d+ (%S+) (%a) ')
+	return origin == 'd' and '' or
+		table.concat(call('SMEMBERS', apart_key(prefix, uid)), ' ')
+end
+
 -- Takes an entry back from the worker that had it: to redeliver, behind what
 -- was taken back before, or to the dead when it has had all its attempts.
 local function take_back(to, worker, field, entry, why)

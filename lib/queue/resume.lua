@@ -2,17 +2,20 @@
 -- newer than the last claim it knows of.  Their lease begins anew.
 --
 -- KEYS inflight:<worker>, leases
--- ARGV worker, last claim known, lease ms
--- Returns {field, entry, ...} in the order of the claims.
-local worker, last = ARGV[1], ARGV[2]
+-- ARGV worker, last claim known, lease ms, prefix
+-- Returns {field, entry, the devices that it comes without, ...} in the order of
+-- the claims.
+local worker, last, prefix = ARGV[1], ARGV[2], ARGV[4]
 local due_ms = math.floor(clock_us() / 1000) + ARGV[3]
 local reply, olds, news = {}, {}, {}
 
 for _, item in ipairs(in_flight(KEYS[1])) do
 	if item.claim > last then
-		local counts = string.find(item.field, '.', 1, true) and olds or news
+		local is_old = string.find(item.field, '.', 1, true)
+		local counts = is_old and olds or news
 		reply[#reply + 1] = item.field
 		reply[#reply + 1] = item.entry
+		reply[#reply + 1] = is_old and apart_of(prefix, item.entry) or ''
 		olds[item.claim] = olds[item.claim] or 0
 		news[item.claim] = news[item.claim] or 0
 		counts[item.claim] = counts[item.claim] + 1

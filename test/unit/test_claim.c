@@ -241,6 +241,27 @@ static void lost_answer_is_given_out_by_the_next_claim(void)
 	end();
 }
 
+static void lost_answer_still_tells_the_devices_that_were_set_apart(void)
+{
+	struct claim *c;
+	const struct claim_batch *b;
+	struct err err = { 0 };
+
+	begin();
+	c = open_claim(relay_url, 60000);
+	CHECK(take(c)->count == 0);
+	(void)ask("LPUSH", "{q}:redeliver", "2 1000 u1 t -\none");
+	(void)ask("SADD", "{q}:apart:u1", "abc");
+	CHECK(kill(relay, SIGUSR1) == 0);
+	CHECK(claim_take(c, &want, &b, &err) == -1);
+	b = take(c);
+	CHECK(b->count == 1);
+	CHECK(span_is(b->entries[0].bytes, "one"));
+	CHECK(span_is(b->entries[0].apart, "abc"));
+	claim_close(c);
+	end();
+}
+
 static void lost_answer_to_a_settle_may_be_asked_again(void)
 {
 	struct claim *c;
@@ -343,6 +364,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		TEST(claim_gives_oldest_first_with_names_and_counts),
 		TEST(lost_answer_is_given_out_by_the_next_claim),
+		TEST(lost_answer_still_tells_the_devices_that_were_set_apart),
 		TEST(lost_answer_to_a_settle_may_be_asked_again),
 		TEST(server_that_forgot_gives_no_name_twice),
 		TEST(clock_that_went_back_gives_no_name_twice),
