@@ -34,6 +34,81 @@ struct record_body {
 	enum reason captured_reason;
 };
 
+/* Where a line is parsed: its copy and the values. */
+struct form {
+	char *text;
+	size_t text_cap;
+	struct json_arena arena;
+};
+
+enum {
+	FORMS_KEPT = 16,
+	NAME_MAX_BYTES = 15, /* of the members that we know */
+};
+
+struct record_pool {
+	struct form forms[FORMS_KEPT]; /* of records that were shrunk */
+	size_t form_count;
+	size_t max_bytes;
+	char *uid_seed; /* owned */
+	uint64_t uid_count;
+	int64_t replay_unix_us; /* of the last record that told its time */
+	struct record *free;    /* by next */
+	size_t free_count;
+	/* By length of a name: where the table of members begins. */
+	unsigned char first[NAME_MAX_BYTES + 1];
+};
+
+/* --- memory: pool.c --- */
+
+/* A record with whatever its last user has left in it. */
+struct record *pool_take(struct record_pool *pool);
+/* Gives the body the room to parse that another has let go of, if any. */
+void pool_take_form(struct record_body *b);
+void pool_keep_form(struct record_body *b);
+
+/* --- reading: record.c --- */
+
+/* As new, but for the bytes of the line. */
+void body_clear(struct record *r, int64_t in_unix_us);
+/* The line becomes this, without what surrounds it. */
+void body_set_line(struct record *r, struct span line);
+/* Parses the line; -1 when it is not one JSON object. */
+int body_parse(struct record *r) MUST_CHECK;
+/* Reads the line, which is trimmed, into a record that was cleared. */
+void body_read(struct record *r);
+/* Finds the seam; the line ends in the brace of the root. */
+void body_find_seam(struct record *r, struct span trace_name);
+void body_give_uid(struct record *r);
+
+/* Where an in-place name stood in the line; the bytes keep their places. */
+static inline size_t body_name_at(const struct record_body *b, struct span name)
+{
+	return (size_t)(name.ptr - b->text) - 1;
+}
+
+/* --- what is no record: reject.c --- */
+
+/* The line, which is malformed or has a trace that is none. */
+void reject_raw(struct record *r, enum reason reason);
+/* The line, which is too long. */
+void reject_long_line(struct record *r);
+/* A line of `total' bytes that begins like this. */
+void reject_long(struct record *r, struct span head, size_t total);
+
+/* --- members.c and trace.c --- */
+
+void members_index(unsigned char first[NAME_MAX_BYTES + 1]);
+/*
+ * Takes the known members.  The name of the first bad one, or { NULL, 0 }.
+ * `*last' is the name of the last member, `*traces' how many `trace' there are.
+ */
+struct span members_take(struct record *r, struct span *last, unsigned *traces);
+/* Takes what push-pop told, the outcome and the times. */
+void trace_take(struct record *r);
+
+/* --- bytes: splice.c --- */
+
 /*
  * Walks the members of a valid object in its bytes.  Start with at = 0; each
  * call gives the name (quoted, as it stands) and the whole member.

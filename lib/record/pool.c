@@ -1,0 +1,126 @@
+/*
+ * Where records come from and go back to: their memory is used again, and so is
+ * that of the parsed forms which kept records have let go of.
+ */
+#include "base/mem.h"
+#include "record/body.h"
+
+enum {
+	POOL_KEEPS = 4096,
+	FORM_KEPT_BYTES = 64 * 1024, /* of one form */
+};
+
+static void destroy(struct record *r)
+{
+	struct record_body *b = r->body;
+
+	buf_release(&b->line);
+	buf_release(&b->facts);
+	json_free(b->captured);
+	buf_release(&b->members);
+	mem_free(b->text);
+	mem_free(b->arena.mem);
+	mem_free(b);
+	mem_free(r);
+}
+
+void record_pool_free(struct record_pool *pool)
+{
+	if (pool == NULL) {
+		return;
+	}
+	while (pool->free != NULL) {
+		struct record *r = pool->free;
+
+		pool->free = r->next;
+		destroy(r);
+	}
+	while (pool->form_count > 0) {
+		struct form *form = &pool->forms[--pool->form_count];
+
+		mem_free(form->text);
+		mem_free(form->arena.mem);
+	}
+	mem_free(pool->uid_seed);
+	mem_free(pool);
+}
+
+struct record_pool *record_pool_new(size_t max_bytes, const char *uid_seed)
+{
+	struct record_pool *pool = mem_array(1, sizeof(*pool));
+
+	pool->max_bytes = max_bytes;
+	pool->replay_unix_us = 1; /* 0 would be "none" */
+	pool->uid_seed = mem_text(uid_seed);
+	members_index(pool->first);
+	return pool;
+}
+
+size_t record_line_max_bytes(const struct record_pool *pool)
+{
+	return pool->max_bytes * 2 + RECORD_MAX_BYTES;
+}
+
+struct record *pool_take(struct record_pool *pool)
+{
+	struct record *r = pool->free;
+
+	if (r == NULL) {
+		r = mem_array(1, sizeof(*r));
+		r->body = mem_array(1, sizeof(*r->body));
+		buf_init(&r->body->line, SIZE_MAX);
+		buf_init(&r->body->facts, SIZE_MAX);
+		buf_init(&r->body->members, SIZE_MAX);
+		r->body->pool = pool;
+		return r;
+	}
+	pool->free = r->next;
+	pool->free_count--;
+	return r;
+}
+
+void record_free(struct record_pool *pool, struct record *r)
+{
+	if (r == NULL) {
+		return;
+	}
+	/* A body swollen by a giant is not kept for the dwarfs. */
+	if (pool->free_count >= POOL_KEEPS ||
+		r->body->line.cap > RECORD_MAX_BYTES) {
+		destroy(r);
+		return;
+	}
+	r->next = pool->free;
+	pool->free = r;
+	pool->free_count++;
+}
+
+void pool_take_form(struct record_body *b)
+{
+	struct record_pool *pool = b->pool;
+
+	if (b->text == NULL && pool->form_count > 0) {
+		struct form form = pool->forms[--pool->form_count];
+
+		b->text = form.text;
+		b->text_cap = form.text_cap;
+		b->arena = form.arena;
+	}
+}
+
+void pool_keep_form(struct record_body *b)
+{
+	struct record_pool *pool = b->pool;
+
+	if (pool->form_count < FORMS_KEPT &&
+		b->text_cap + b->arena.cap <= FORM_KEPT_BYTES) {
+		pool->forms[pool->form_count++] =
+			(struct form){ b->text, b->text_cap, b->arena };
+	} else {
+		mem_free(b->text);
+		mem_free(b->arena.mem);
+	}
+	b->text = NULL;
+	b->text_cap = 0;
+	b->arena = (struct json_arena){ NULL, 0 };
+}
