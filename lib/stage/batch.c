@@ -1,0 +1,257 @@
+/*
+ * Records through the stage: lines are read into a batch, the stage decides it,
+ * and it is written.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "stage/run.h"
+
+enum {
+	BATCH_BYTES = 256 * 1024, /* bounds what a fan-out makes of a batch */
+	RETRY_MOST_MS = 5000,
+	TELL_AGAIN_MS = 60 * 1000,
+};
+
+/* --- writing --------------------------------------------------------------- */
+
+void run_hold(struct run *run, struct record *r)
+{
+	r->is_held = true;
+	run->held++;
+}
+
+void run_consume(struct run *run, struct record *r)
+{
+	(void)run;
+	r->is_consumed = true;
+}
+
+static void write_record(struct run *run, struct record *r, int64_t now_us)
+{
+	const struct stage *stage = run->stage;
+	bool is_ours = !r->was_decided || stage->sees_decided;
+
+	if (!r->was_decided && r->outcome != OUTCOME_UNDECIDED) {
+		run->counters.reasons[r->reason]++;
+	}
+	run->counters.out++;
+	if (stage->output != OUTPUT_NONE &&
+		!(run->options->drops_decided &&
+			r->outcome != OUTCOME_UNDECIDED)) {
+		record_write(r, is_ours ? run->node : NULL, now_us,
+			output_buf(run->output));
+		run->added++;
+	}
+	record_free(run->pool, r);
+}
+
+void run_emit(struct run *run, struct record *r)
+{
+	if (r->is_held) {
+		r->is_held = false;
+		run->held--;
+	}
+	write_record(run, r, clock_unix_us());
+}
+
+/* --- a batch --------------------------------------------------------------- */
+
+struct record *batch_undecided(
+	const struct batch *b, const struct record *after)
+{
+	size_t first = after == NULL ? 0 : after->place + 1;
+
+	for (size_t i = first; i < b->count; i++) {
+		const struct record *r = b->records[i];
+
+		if (r->outcome == OUTCOME_UNDECIDED && !r->is_held &&
+			!r->is_consumed) {
+			return b->records[i];
+		}
+	}
+	return NULL;
+}
+
+static void expire(struct record *r)
+{
+	if (r->outcome == OUTCOME_UNDECIDED && r->expires_unix_ms > 0 &&
+		r->now_unix_us / 1000 >= r->expires_unix_ms) {
+		record_decide(r, REASON_EXPIRED);
+	}
+}
+
+static struct record *read_one(struct run *run, const struct input_line *line)
+{
+	struct record *r =
+		line->total_bytes > line->text.len
+			? record_read_too_long(run->pool, line->text,
+				  line->total_bytes, line->read_unix_us)
+			: record_read(run->pool, line->text.ptr, line->text.len,
+				  line->read_unix_us);
+
+	if (run->options->is_replay) {
+		record_rewind(r, run->node);
+	}
+	if (!run->stage->sees_decided) {
+		expire(r);
+	}
+	run->counters.in++;
+	return r;
+}
+
+/* Fills the batch from lines that were read; false when there is none. */
+static bool fill_batch(struct run *run)
+{
+	size_t room = run->window > run->held ? run->window - run->held : 0;
+	struct input_line line;
+
+	size_t bytes = 0;
+
+	run->batch = (struct batch){ run->records, 0 };
+	room = room < BATCH_MOST ? room : (size_t)BATCH_MOST;
+	while (run->batch.count < room && bytes < BATCH_BYTES &&
+		input_next(run->input, &line)) {
+		bytes += line.text.len;
+		run->records[run->batch.count] = read_one(run, &line);
+		run->records[run->batch.count]->place = run->batch.count;
+		run->batch.count++;
+	}
+	return run->batch.count > 0;
+}
+
+static void emit_batch(struct run *run)
+{
+	int64_t now_us = clock_unix_us();
+
+	for (size_t i = 0; i < run->batch.count; i++) {
+		struct record *r = run->records[i];
+
+		if (r->is_consumed) {
+			record_free(run->pool, r);
+		} else if (!r->is_held) {
+			write_record(run, r, now_us);
+		}
+	}
+	run->batch.count = 0;
+}
+
+static void on_retry(void *self)
+{
+	(void)self; /* the next batch_step() sees that the timer is not set any more */
+}
+
+/* A resource failed: the same again after a pause.  Told once, and again when
+ * the reason changes or has lasted for a minute. */
+static void pause_for(struct run *run, const struct err *err)
+{
+	int64_t now_mono_ms = clock_mono_ms();
+
+	if (run->backoff_ms == RETRY_FIRST_MS ||
+		strcmp(run->failure.text, err->text) != 0 ||
+		now_mono_ms - run->told_mono_ms >= TELL_AGAIN_MS) {
+		log_warn("%s; trying again until it works", err->text);
+		run->failure = *err;
+		run->told_mono_ms = now_mono_ms;
+	}
+	loop_timer_set(
+		run->loop, &run->retry, run->backoff_ms * 1000, on_retry, run);
+	run->backoff_ms = run->backoff_ms * 2 < RETRY_MOST_MS
+				  ? run->backoff_ms * 2
+				  : (int64_t)RETRY_MOST_MS;
+}
+
+static void recovered(struct run *run)
+{
+	if (run->backoff_ms != RETRY_FIRST_MS) {
+		run->backoff_ms = RETRY_FIRST_MS;
+		log_info("going on");
+	}
+}
+
+static bool has_undecided(const struct run *run)
+{
+	return run->stage->sees_decided
+		       ? run->batch.count > 0
+		       : batch_undecided(&run->batch, NULL) != NULL;
+}
+
+static bool step_lines(struct run *run)
+{
+	struct err err = { 0 };
+	int result = 0;
+
+	if (run->batch.count == 0 && !fill_batch(run)) {
+		return false;
+	}
+	if (has_undecided(run)) {
+		result =
+			run->stage->handle(run->stage->self, &run->batch, &err);
+	}
+	if (result < 0) {
+		pause_for(run, &err);
+		return false;
+	}
+	recovered(run);
+	if (result == 0) {
+		emit_batch(run);
+	}
+	return true;
+}
+
+static bool step_source(struct run *run)
+{
+	struct err err = { 0 };
+	int result;
+
+	if (!run->is_awake || run->is_draining) {
+		return false;
+	}
+	run->is_awake = false; /* produce() may wake itself */
+	result = run->stage->produce(run->stage->self, &err);
+	if (result < 0) {
+		run->is_awake = true;
+		pause_for(run, &err);
+		return false;
+	}
+	recovered(run);
+	run->is_awake = run->is_awake || result > 0;
+	return result > 0;
+}
+
+static void flush(struct run *run)
+{
+	if (run->output == NULL || run->has_failed) {
+		return;
+	}
+	if (run->added > 0) {
+		output_added(run->output, run->added);
+		run->added = 0;
+	}
+	if (output_flush(run->output, &run->err) != 0) {
+		run->has_failed = true;
+	}
+}
+
+bool batch_is_blocked(const struct run *run)
+{
+	return loop_timer_is_set(&run->retry) ||
+	       (run->stage->output == OUTPUT_LINES &&
+		       output_pending(run->output) > 0);
+}
+
+/* Does one piece of work; false when there is none to do now. */
+bool batch_step(struct run *run)
+{
+	bool did = false;
+
+	if (batch_is_blocked(run)) {
+		flush(run); /* what callbacks have emitted */
+	}
+	if (!batch_is_blocked(run)) {
+		did = run->input != NULL ? step_lines(run) : step_source(run);
+	}
+	flush(run);
+	return did;
+}
