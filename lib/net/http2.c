@@ -635,6 +635,7 @@ struct http2 *http2_open(struct loop *l, const struct http2_target *target,
 	const struct tls_target tls = {
 		.url = target->url,
 		.ca_file = target->ca_file,
+		.identity = target->identity,
 		.connect_timeout_ms = target->connect_timeout_ms,
 	};
 

@@ -55,6 +55,7 @@ enum http2_value {
 };
 
 struct http2;
+struct identity;
 
 /*
  * The caller holds it from http2_submit() to the end and may then use it again.
@@ -113,6 +114,8 @@ struct http2_events {
 struct http2_target {
 	const char *url;     /* "https://host[:port]"; borrowed for the call */
 	const char *ca_file; /* PEM; NULL: the system's */
+	const struct identity *identity; /* our certificate, or NULL; lives
+	                                    until on_closed */
 	int64_t connect_timeout_ms; /* until the server's settings are there */
 	int64_t ping_ms;            /* silence of an idle connection after which
 	                       we ask; a busy one is asked sooner */

@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 
 #include "base/mem.h"
+#include "net/identity.h"
 #include "net/multi.h"
 
 enum { READ_AHEAD_BYTES = 32 * 1024 };
@@ -23,6 +24,7 @@ struct tls {
 	CURL *easy;          /* owned */
 	int fd;              /* libcurl's; -1 until open */
 	bool has_h2;         /* what the server chose */
+	const struct identity *identity;
 	tls_open_cb *on_open;
 	void *self;
 	char error[CURL_ERROR_SIZE]; /* libcurl's words */
@@ -57,10 +59,13 @@ static void tls_on_state(const SSL *ssl, int where, int result)
 static CURLcode tls_on_context(CURL *easy, void *context, void *self)
 {
 	static const unsigned char h2[] = { 2, 'h', '2' };
+	const struct tls *t = self;
 
 	(void)easy;
 	if (SSL_CTX_set_alpn_protos(context, h2, sizeof(h2)) != 0 ||
-		SSL_CTX_set_ex_data(context, tls_slot(), self) != 1) {
+		SSL_CTX_set_ex_data(context, tls_slot(), self) != 1 ||
+		(t->identity != NULL &&
+			identity_show(t->identity, context) != 0)) {
 		return CURLE_SSL_CONNECT_ERROR;
 	}
 	SSL_CTX_set_info_callback(context, tls_on_state);
@@ -118,6 +123,7 @@ struct tls *tls_open(struct loop *l, const struct tls_target *target,
 	t->fd = -1;
 	t->on_open = on_open;
 	t->self = self;
+	t->identity = target->identity;
 	t->multi = multi_new(l, tls_on_done);
 	t->easy = curl_easy_init();
 	if (t->easy == NULL) {

@@ -15,11 +15,14 @@
 #include "base/err.h"
 #include "base/loop.h"
 
+struct identity;
 struct tls;
 
 struct tls_target {
 	const char *url;     /* "https://host[:port]" */
 	const char *ca_file; /* PEM, instead of the system's; or NULL */
+	const struct identity *identity; /* shown when asked; or NULL;
+	                                    lives until it is open */
 	int64_t connect_timeout_ms;
 };
 

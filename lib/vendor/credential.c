@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/http.h"
+#include "net/identity.h"
 #include "vendor/backoff.h"
 #include "vendor/pool.h"
 
@@ -45,6 +46,14 @@ static struct token *token_new(const char *scheme, struct span secret)
 	memcpy(text + head, secret.ptr, secret.len);
 	t->refs = 1;
 	t->text = (struct span){ text, head + secret.len };
+	return t;
+}
+
+struct token *token_hold(struct token *t)
+{
+	if (t != NULL) {
+		t->refs++;
+	}
 	return t;
 }
 
@@ -158,6 +167,32 @@ static void credential_fetch(
 	buf_release(&form);
 }
 
+/* One of the apps that send with it, to be named to a person. */
+static const char *credential_app_name(const struct credential *c)
+{
+	for (size_t i = 0; i < c->all->app_count; i++) {
+		if (c->all->apps[i]->credential == c) {
+			return c->all->apps[i]->name;
+		}
+	}
+	return "?";
+}
+
+/* A certificate needs no token, but ends. */
+static enum token_state credential_certificate(
+	struct credential *c, int64_t now_unix_ms, int64_t now_mono_ms)
+{
+	if (now_unix_ms < c->certificate_end_unix_ms) {
+		return TOKEN_READY;
+	}
+	if (now_mono_ms >= c->next_try_mono_ms) {
+		c->next_try_mono_ms = now_mono_ms + REFUSED_PAUSE_MS;
+		log_error("%s: the certificate of app '%s' has ended",
+			c->all->setup.vendor->name, credential_app_name(c));
+	}
+	return TOKEN_REFUSED;
+}
+
 enum token_state credential_token(
 	struct credential *c, int64_t now_unix_ms, int64_t now_mono_ms)
 {
@@ -166,6 +201,9 @@ enum token_state credential_token(
 		      /* the clock was set back */
 		      now_unix_ms < c->token_made_unix_ms;
 
+	if (c->certificate != NULL) {
+		return credential_certificate(c, now_unix_ms, now_mono_ms);
+	}
 	if (is_due && c->call == NULL &&
 		(c->failures == 0 || now_mono_ms >= c->next_try_mono_ms)) {
 		if (c->all->setup.vendor->token != NULL) {
@@ -236,6 +274,19 @@ static struct credential *credentials_find(
 	return NULL;
 }
 
+static void credential_set_certificate(struct credential *c)
+{
+	const struct vendor *v = c->all->setup.vendor;
+
+	if (v->certificate != NULL) {
+		c->certificate = v->certificate(c->account);
+	}
+	if (c->certificate != NULL) {
+		c->certificate_end_unix_ms =
+			identity_end_unix_ms(c->certificate);
+	}
+}
+
 /* The credential of an account, an old one if there is; -1 only when it cannot
  * be read a second time. */
 static int app_join(struct credentials *all, struct app *a,
@@ -262,6 +313,7 @@ static int app_join(struct credentials *all, struct app *a,
 		c->all = all;
 		c->identity = identity;
 		c->account = account;
+		credential_set_certificate(c);
 		c->next = all->first;
 		all->first = c;
 	}

@@ -21,6 +21,7 @@
 
 struct http;
 struct http_call;
+struct identity;
 struct pool;
 
 /* The value of an authorization field; lives while somebody counts it. */
@@ -29,7 +30,8 @@ struct token {
 	struct span text; /* borrowed from the bytes behind this struct */
 };
 
-void token_release(struct token *t); /* accepts NULL */
+struct token *token_hold(struct token *t); /* accepts NULL */
+void token_release(struct token *t);       /* accepts NULL */
 
 struct credentials;
 
@@ -40,7 +42,11 @@ struct credential {
 	struct digest identity;
 	void *account; /* owned */
 
-	struct token *token; /* counted; NULL: none yet */
+	/* The account's certificate, which takes the place of a token; or NULL. */
+	const struct identity *certificate;
+	int64_t certificate_end_unix_ms;
+
+	struct token *token; /* counted; NULL: none yet, or none is needed */
 	int64_t token_made_unix_ms;
 	int64_t token_renew_unix_ms;
 	int64_t token_end_unix_ms; /* not shown any more from then on */

@@ -197,15 +197,17 @@ static void conn_submit(struct conn *conn, struct flight *f)
 
 	if (f->token != p->credential->token) {
 		token_release(f->token);
-		f->token = p->credential->token;
-		f->token->refs++;
+		f->token = token_hold(p->credential->token);
 	}
 	fields[count++] = field_of(":method", span_of("POST"), false);
 	fields[count++] = field_of(":scheme", span_of("https"), false);
 	fields[count++] = field_of(":authority", span_of(p->authority), false);
 	fields[count++] = field_of(
 		":path", (struct span){ req->path.data, req->path.len }, true);
-	fields[count++] = field_of("authorization", f->token->text, false);
+	if (f->token != NULL) {
+		fields[count++] =
+			field_of("authorization", f->token->text, false);
+	}
 	for (size_t i = 0; i < req->header_count; i++) {
 		fields[count++] = field_of(req->headers[i].name,
 			request_value(req, i), req->headers[i].is_unindexed);
@@ -476,6 +478,7 @@ static void pool_connect(struct pool *p)
 	const struct http2_target target = {
 		.url = p->setup->url,
 		.ca_file = p->setup->ca_file,
+		.identity = p->credential->certificate,
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 		.ping_ms = p->setup->ping_ms,
 		.streams_max = p->setup->streams,

@@ -18,6 +18,8 @@
 #include "wire/answer.h"
 #include "wire/request.h"
 
+struct identity;
+
 enum { VENDOR_ENDPOINTS_MAX = 2 };
 
 /*
@@ -43,6 +45,10 @@ struct vendor {
 	 * a reload keeps them when nothing changed.
 	 */
 	void (*account_identity)(const void *account, struct buf *out);
+
+	/* The certificate that is shown instead of a token; NULL: this account has
+	 * none.  May be NULL. */
+	const struct identity *(*certificate)(const void *account);
 
 	/* --- requests and answers --- */
 

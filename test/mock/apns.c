@@ -260,6 +260,11 @@ static const char *check_bearer(struct apns *a, struct exchange *x)
 	struct span text = exchange_field(x, FIELD_AUTHORIZATION);
 	struct bond *bond = x->peer->memory;
 
+	/* Apple: on a connection with a certificate the field is ignored. */
+	if (x->peer->has_certificate) {
+		x->peer->is_trusted = x->peer->is_certificate_good;
+		return x->peer->is_certificate_good ? NULL : "BadCertificate";
+	}
 	if (text.len == 0) {
 		return "MissingProviderToken";
 	}
@@ -368,12 +373,18 @@ static const char *check_topic(
 	struct span topic = x->verdict.topic;
 
 	if (topic.len == 0) {
-		return "MissingTopic";
+		/* A certificate for one app says which. */
+		return x->peer->has_certificate ? NULL : "MissingTopic";
 	}
 	if (!ends_with(topic, type->suffix)) {
 		return "BadTopic";
 	}
 	topic.len -= strlen(type->suffix);
+	if (x->peer->has_certificate) {
+		return span_is(topic, x->peer->certificate_user)
+			       ? NULL
+			       : "TopicDisallowed";
+	}
 	return may_send_to(bond->key, topic) ? NULL : "TopicDisallowed";
 }
 

@@ -98,6 +98,25 @@ static void choose_vendor(struct connection *c)
 	}
 }
 
+/* The certificate that the client has shown, if it has. */
+static void note_certificate(struct connection *c)
+{
+	X509 *certificate = SSL_get1_peer_certificate(c->ssl);
+
+	if (certificate == NULL) {
+		return;
+	}
+	c->peer.has_certificate = true;
+	c->peer.is_certificate_good =
+		SSL_get_verify_result(c->ssl) == X509_V_OK;
+	if (X509_NAME_get_text_by_NID(X509_get_subject_name(certificate),
+		    NID_userId, c->peer.certificate_user,
+		    sizeof(c->peer.certificate_user)) < 0) {
+		c->peer.certificate_user[0] = '\0';
+	}
+	X509_free(certificate);
+}
+
 /* 1: done; 0: later; -1: failed. */
 static int handshake(struct connection *c)
 {
@@ -105,6 +124,7 @@ static int handshake(struct connection *c)
 
 	if (rc == 1) {
 		choose_vendor(c);
+		note_certificate(c);
 		tally_event(c->mock->tally, c->vendor, TALLY_OPENED);
 		return session_open(c) == 0 ? 1 : -1;
 	}

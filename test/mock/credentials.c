@@ -136,6 +136,22 @@ out:
 	return rc;
 }
 
+/* The name of the file with the CA of Apple's stand-in, or NULL. */
+static char *load_ca(const struct json *name, const char *path)
+{
+	struct buf file;
+	char *result;
+
+	if (json_text(name).ptr == NULL) {
+		return NULL;
+	}
+	buf_init(&file, PATH_MAX_BYTES);
+	put_path(&file, path, json_text(name));
+	result = mem_dup(file.data, file.len);
+	buf_release(&file);
+	return result;
+}
+
 int credentials_load(struct credentials *c, const char *path, struct err *err)
 {
 	struct json_doc *doc = load(path, err);
@@ -161,6 +177,7 @@ int credentials_load(struct credentials *c, const char *path, struct err *err)
 			goto out;
 		}
 	}
+	c->apns_ca = load_ca(json_get(json_root(doc), "apns_ca"), path);
 	rc = 0;
 out:
 	json_free(doc);
@@ -186,6 +203,7 @@ void credentials_release(struct credentials *c)
 		mem_free(g->token_uri);
 		EVP_PKEY_free(g->key);
 	}
+	mem_free(c->apns_ca);
 	mem_free(c->apns);
 	mem_free(c->google);
 	*c = (struct credentials){ .apns = NULL };

@@ -3,6 +3,7 @@
  * credentials file.  Only public halves are kept.
  *
  *   {"apns": [{"kid": "...", "team": "...", "key": "AuthKey.p8", "topics": ["com.example.shop"]}],
+ *    "apns_ca": "ca.pem",
  *    "google": [{"service_account": "service-account.json"}]}
  *
  * File names are relative to the credentials file; keys are PEM, private or
@@ -41,6 +42,7 @@ struct credentials {
 	size_t apns_count;
 	struct google_account *google;
 	size_t google_count;
+	char *apns_ca; /* PEM file, or NULL: no certificates are asked for */
 };
 
 /* Starts as { 0 }; release it in any case. */

@@ -65,10 +65,15 @@ struct verdict {
 	struct span credential; /* bearer; only counted, never written */
 };
 
+enum { PEER_USER_MAX_BYTES = 256 };
+
 /* The client's end of a connection, as far as vendors care. */
 struct peer {
-	uint64_t number;  /* 1 for the first connection of the process */
-	bool is_trusted;  /* a valid credential was seen */
+	uint64_t number;      /* 1 for the first connection of the process */
+	bool is_trusted;      /* a valid credential was seen */
+	bool has_certificate; /* the client has shown one, */
+	bool is_certificate_good;                   /* that is believed, */
+	char certificate_user[PEER_USER_MAX_BYTES]; /* with this UID */
 	void *memory;     /* the vendor's; it is given back to forget() */
 	const char *host; /* server name of the handshake, or "" */
 	int port;         /* ours */

@@ -57,6 +57,31 @@ int listener_tls(
 	return 0;
 }
 
+/* One that is no good is the vendor's to refuse, in an answer. */
+static int on_certificate(int is_good, X509_STORE_CTX *store)
+{
+	(void)is_good;
+	(void)store;
+	return 1;
+}
+
+int listener_ask(struct mock *m, const char *ca_file, struct err *err)
+{
+	static const unsigned char name[] = "push-mock";
+	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca_file);
+
+	if (names == NULL ||
+		SSL_CTX_load_verify_locations(m->tls, ca_file, NULL) != 1 ||
+		SSL_CTX_set_session_id_context(
+			m->tls, name, sizeof(name) - 1) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return err_usage(err, 0, "cannot use CA '%s'", ca_file);
+	}
+	SSL_CTX_set_client_CA_list(m->tls, names);
+	SSL_CTX_set_verify(m->tls, SSL_VERIFY_PEER, on_certificate);
+	return 0;
+}
+
 static void on_ready(void *self, int fd, unsigned ready)
 {
 	struct listener *l = self;

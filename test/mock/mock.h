@@ -58,6 +58,10 @@ struct listener {
 int listener_tls(struct mock *m, const char *cert, const char *key,
 	struct err *err) MUST_CHECK;
 
+/* Has clients asked for a certificate by one of the CAs in the file. */
+int listener_ask(
+	struct mock *m, const char *ca_file, struct err *err) MUST_CHECK;
+
 /* Listens on `address'; port 0 lets the system choose. */
 int listener_open(struct listener *l, const char *address, int port,
 	struct err *err) MUST_CHECK;

@@ -256,6 +256,8 @@ static int app_open(struct app *a, struct err *err)
 	m->vendors[VENDOR_OAUTH] = oauth_vendor(a->oauth);
 	if (read_control(a, err) != 0 ||
 		listener_tls(m, a->cert, a->key, err) != 0 ||
+		(a->credentials.apns_ca != NULL &&
+			listener_ask(m, a->credentials.apns_ca, err) != 0) ||
 		watch_signals(a, err) != 0) {
 		return -1;
 	}

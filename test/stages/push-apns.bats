@@ -580,6 +580,162 @@ one_more_is_taken() {
 	received 'length == 0'
 }
 
+# What a server with such a certificate is sent: nothing.
+no_vendor() { # URL TEXT-OF-THE-LOG
+	jq --arg url "$1" '.apns.production = $url' push.conf >other.conf
+	stage "$(task "$(token 00)")" push-apns -c other.conf
+	has '.[0].trace | .reason == "vendor-unavailable" and .apns[2].unsent'
+	logged "$2"
+	received 'length == 0'
+}
+
+@test "a certificate with another name, or one that has ended, is no vendor" {
+	: >ca.index
+	echo 'subjectAltName = DNS:api.example.com' >names
+	certificate other '/CN=another name' 30 "$MOCK_KEYS" names
+	own_mock --cert "$PWD/other.pem" --key "$PWD/other.key"
+	no_vendor "https://localhost:$MOCK_APNS_PORT" 'no alternative certificate subject name matches'
+	mock_down
+	echo 'subjectAltName = DNS:localhost' >names
+	certificate ended '/CN=ended' -2 "$MOCK_KEYS" names
+	own_mock --cert "$PWD/ended.pem" --key "$PWD/ended.key"
+	no_vendor "https://localhost:$MOCK_APNS_PORT" 'certificate has expired'
+}
+
+# A certificate by the mock's CA: certificate NAME SUBJECT [DAYS [CA-FOLDER [EXTENSIONS]]]
+# makes NAME.pem, NAME.key and NAME.p12 with the password "mock"; DAYS may be negative.
+certificate() {
+	local ca=${4:-$MOCK_KEYS} key=$1.key
+	printf '[req]\ndistinguished_name = dn\n[dn]\n' >certificate.cnf
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$key" 2>/dev/null
+	openssl req -new -config certificate.cnf -key "$key" -subj "$2" -out "$1.csr"
+	openssl ca -batch -notext -config <(cat <<-END
+		[ca]
+		default_ca = test
+		[test]
+		database = $PWD/ca.index
+		new_certs_dir = $PWD
+		rand_serial = yes
+		default_md = sha256
+		policy = any
+		email_in_dn = no
+		unique_subject = no
+		preserve = yes
+		[any]
+		UID = optional
+		CN = supplied
+	END
+	) ${5:+-extfile "$5"} -cert "$ca/ca.pem" -keyfile "$ca/ca.key" -in "$1.csr" -out "$1.pem" \
+		-startdate "$(date -u -d '-400 days' +%y%m%d%H%M%SZ)" \
+		-enddate "$(date -u -d "${3:-30} days" +%y%m%d%H%M%SZ)" 2>ca.log
+	openssl pkcs12 -export -in "$1.pem" -inkey "$key" -passout pass:mock -out "$1.p12"
+}
+
+# A mock that asks for certificates, and push.conf for apps with them.
+certificate_mock() {
+	: >ca.index
+	jq --arg keys "$MOCK_KEYS/" '.apns_ca = $keys + "ca.pem" | .apns[].key |= $keys + .
+		| .google[].service_account |= $keys + .' "$MOCK_KEYS/credentials.json" >credentials.json
+	own_mock --credentials "$PWD/credentials.json"
+	echo mock >password
+	certificate shop '/UID=com.example.shop/CN=Apple Push Services: com.example.shop'
+}
+
+with_certificate() { # FILE [JQ-FILTER]
+	jq --arg file "$1" ".apps.shop.apns = {certificate_file: \$file} | ${2:-.}" push.conf >cert.conf
+}
+
+@test "a certificate instead of a key: PKCS #12 or PEM, its topic, no token" {
+	certificate_mock
+	cat shop.pem shop.key >both.pem
+	openssl pkcs12 -export -legacy -in shop.pem -inkey shop.key -passout pass:mock -out rc2.p12 ||
+		cp shop.p12 rc2.p12
+	local settings n=0
+	for settings in '"shop.p12", password_file: "password"' '"rc2.p12", password_file: "password"' \
+		'"both.pem"' '"shop.pem", certificate_key_file: "shop.key"' \
+		'"shop.pem", certificate_key_file: "shop.key", topic: "com.example.shop"'; do
+		jq ".apps.shop.apns = {certificate_file: $settings}" push.conf >cert.conf
+		stage "$(task "$(token 00 $((n += 1)))")" push-apns -c cert.conf
+		has 'length == 1 and .[0].trace.reason == "ok"'
+	done
+	received 'length == 5 and all(.status == 200 and .topic == "com.example.shop")'
+	mock_summary
+	jq -e '.apns.credentials == 0' "$MOCK_SUMMARY"
+}
+
+@test "apps with a certificate and with a key go side by side" {
+	certificate_mock
+	with_certificate shop.pem '.apps.shop.apns.certificate_key_file = "shop.key"'
+	stage "$(
+		task "$(token 00 1)"
+		task "$(token 00 2)" '{"app": "news"}'
+	)" push-apns -c cert.conf
+	has 'length == 2 and all(.trace.reason == "ok")'
+	received '(map(.connection) | unique | length) == 2'
+}
+
+@test "a certificate for another app, and one that Apple does not know" {
+	certificate_mock
+	with_certificate shop.p12 '.apps.shop.apns += {password_file: "password", topic: "com.example.other"}'
+	stage "$(task "$(token 00 1)")" push-apns -c cert.conf
+	has '.[0].trace | .reason == "vendor-config" and .apns[2].answer == "TopicDisallowed"'
+	mkdir stranger
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=a stranger' \
+		-keyout stranger/ca.key -out stranger/ca.pem 2>/dev/null
+	certificate strange '/UID=com.example.shop/CN=of a stranger' 30 stranger
+	with_certificate strange.p12 '.apps.shop.apns.password_file = "password"'
+	stage "$(task "$(token 00 2)")" push-apns -c cert.conf
+	has '.[0].trace | .reason == "vendor-config" and .apns[2].answer == "BadCertificate"'
+}
+
+@test "a certificate that has ended sends nothing and says so" {
+	certificate_mock
+	certificate old '/UID=com.example.shop/CN=ended' -2
+	with_certificate old.p12 '.apps.shop.apns.password_file = "password"'
+	stage "$(task "$(token 00 1)")" push-apns -c cert.conf
+	has '.[0].trace | .reason == "vendor-config" and .apns[2].unsent'
+	logged "the certificate of app 'shop' has ended"
+	received 'length == 0'
+}
+
+@test "HUP takes a new certificate over" {
+	certificate_mock
+	certificate old '/UID=com.example.shop/CN=ended' -2
+	cp old.p12 now.p12
+	with_certificate now.p12 '.apps.shop.apns.password_file = "password"'
+	start -p apns push-apns -c cert.conf
+	feed apns "$(task "$(token 00 1)")"$'\n'
+	wait_for 1 apns.out
+	cp shop.p12 now.p12
+	kill -HUP "$(pid_of apns)"
+	wait_until 10 grep -q 'configuration read again' apns.err
+	feed apns "$(task "$(token 00 2)")"$'\n'
+	wait_for 2 apns.out
+	stop apns
+	has_in apns.out 'map(.trace.reason) == ["vendor-config", "ok"]'
+}
+
+@test "certificate files that are none say why" {
+	certificate_mock
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out strange.key
+	certificate nameless '/CN=of nobody'
+	local want settings
+	while IFS='|' read -r settings want; do
+		jq ".apps.shop.apns = {certificate_file: $settings}" push.conf >cert.conf
+		stage '' push-apns -c cert.conf
+		[ "$status" -eq 100 ]
+		logged "$want"
+	done <<-'END'
+		"shop.p12"|the password is wrong
+		"push.conf"|neither PKCS #12 nor PEM
+		"shop.pem"|no private key
+		"shop.pem", certificate_key_file: "other.key"|other.key
+		"shop.p12", password_file: "password", key_file: "shop.key"|both key_file and certificate_file
+		"shop.pem", certificate_key_file: "strange.key"|belongs to another certificate
+		"nameless.p12", password_file: "password"|needs topic
+	END
+}
+
 @test "a key that Apple does not know is vendor-config, and is not tried again at once" {
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out other.p8 2>/dev/null
 	jq --arg key "$PWD/other.p8" '.apps.shop.apns.key_file = $key' push.conf >other.conf
