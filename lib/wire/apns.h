@@ -4,6 +4,13 @@
  *
  * Pure protocol: no connection and no clock; time comes in as an argument.
  * push-apns(1) tells how the members of a message map to Apple's.
+ *
+ * Sources, all read 2026-11 on developer.apple.com/documentation/usernotifications:
+ *   [A-send] "Sending notification requests to APNs"
+ *   [A-resp] "Handling notification responses from APNs"
+ *   [A-err]  "Handling error responses from Apple Push Notification service"
+ *   [A-tok]  "Establishing a token-based connection to APNs"
+ *   [A-chan] "Sending broadcast push notification requests to APNs"
  */
 #ifndef PUSH_WIRE_APNS_H
 #define PUSH_WIRE_APNS_H
