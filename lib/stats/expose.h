@@ -1,8 +1,6 @@
 /*
  * The numbers as Prometheus scrapes them: text exposition format 0.0.4.
  * push-stats(1) lists the metrics; times are in seconds, labels are bounded.
- *
- * Source: Prometheus, "Exposition formats", text-based format, read 2026-11.
  */
 #ifndef PUSH_STATS_EXPOSE_H
 #define PUSH_STATS_EXPOSE_H
@@ -28,5 +26,9 @@ struct expose_from {
 
 /* Appends the whole page. */
 void expose(const struct expose_from *from, struct buf *out);
+
+/* Its parts that are not from records. */
+void expose_live(const struct live *live, struct buf *out);
+void expose_depths(const struct depths *depths, struct buf *out);
 
 #endif

@@ -137,13 +137,13 @@ void history_tick(
 		stats_cell_release(&sum);
 	}
 	for (size_t i = 0; i < s->vendor_count; i++) {
-		struct stats_success sum = stats_vendor_success(&s->vendors[i]);
+		struct stats_success sum = asked_success(&s->vendors[i].asked);
 
 		t = track_of(h, TRACK_VENDOR, span_of(s->vendors[i].name.text));
 		t->seconds[slot] = (struct second){
 			.records = advance(&t->records, sum.records),
-			.p99_us =
-				advance_p99(t->within, &s->vendors[i].latency),
+			.p99_us = advance_p99(
+				t->within, &s->vendors[i].asked.latency),
 			.extra = advance(&t->accepted, sum.accepted),
 		};
 	}

@@ -27,46 +27,6 @@ static const char *const total_names[LIVE_TOTAL_COUNT] = {
 	[LIVE_LOST_DATAGRAMS] = "lost_datagrams",
 };
 
-#define VENDOR_EVENTS "push_vendor_events_total"
-#define ACK_EVENTS    "push_settled_total"
-
-/* clang-format off */
-const struct live_fact live_facts[] = {
-	{ NULL, "in_flight", "push_in_flight_records", NULL,
-		"Records that push-pop has claimed and nobody has settled.", LIVE_FACT_SUM },
-	{ NULL, "claimed", "push_claimed_total", NULL,
-		"Tasks claimed from the queues.", LIVE_FACT_TOTAL },
-	{ NULL, "settled", ACK_EVENTS, "settled",
-		"Records that push-ack has settled, and how.", LIVE_FACT_TOTAL },
-	{ NULL, "late", ACK_EVENTS, "late", NULL, LIVE_FACT_TOTAL },
-	{ NULL, "delayed", ACK_EVENTS, "delayed", NULL, LIVE_FACT_TOTAL },
-	{ NULL, "dead", ACK_EVENTS, "dead", NULL, LIVE_FACT_TOTAL },
-	{ "vendor", "connections", "push_vendor_connections", NULL,
-		"Connections to a vendor now.", LIVE_FACT_SUM },
-	{ "vendor", "streams", "push_vendor_streams", NULL,
-		"Requests a vendor has not answered yet.", LIVE_FACT_SUM },
-	{ "vendor", "waiting", "push_vendor_waiting_records", "stream",
-		"Records that wait for a connection or to be sent again.", LIVE_FACT_SUM },
-	{ "vendor", "delayed", "push_vendor_waiting_records", "again", NULL, LIVE_FACT_SUM },
-	{ "vendor", "token_age_s", "push_vendor_token_age_seconds", NULL,
-		"Age of the oldest bearer token in use.", LIVE_FACT_GREATEST },
-	{ "vendor", "connects", VENDOR_EVENTS, "connects",
-		"What happened to connections and requests.", LIVE_FACT_TOTAL },
-	{ "vendor", "connect_failures", VENDOR_EVENTS, "connect-failures", NULL, LIVE_FACT_TOTAL },
-	{ "vendor", "lost", VENDOR_EVENTS, "lost", NULL, LIVE_FACT_TOTAL },
-	{ "vendor", "goaways", VENDOR_EVENTS, "goaways", NULL, LIVE_FACT_TOTAL },
-	{ "vendor", "ambiguous", VENDOR_EVENTS, "ambiguous", NULL, LIVE_FACT_TOTAL },
-	{ "vendor", "unprocessed", VENDOR_EVENTS, "unprocessed", NULL, LIVE_FACT_TOTAL },
-	{ "vendor", "refused", VENDOR_EVENTS, "refused", NULL, LIVE_FACT_TOTAL },
-	{ "vendor", "retried", VENDOR_EVENTS, "retried", NULL, LIVE_FACT_TOTAL },
-	{ "vendor", "timeouts", VENDOR_EVENTS, "timeouts", NULL, LIVE_FACT_TOTAL },
-	{ NULL, NULL, NULL, NULL, NULL, LIVE_FACT_TOTAL },
-};
-/* clang-format on */
-
-_Static_assert(sizeof(live_facts) / sizeof(*live_facts) <= LIVE_FACTS_MAX,
-	"LIVE_FACTS_MAX is too small");
-
 /* What had passed at one moment; all programs report at whole seconds. */
 struct sample {
 	int64_t unix_s;
@@ -83,7 +43,8 @@ struct process {
 	uint64_t totals[LIVE_TOTAL_COUNT]; /* as it said last */
 	uint64_t outcomes[OUTCOME_COUNT];
 	uint64_t held;
-	int64_t facts[LIVE_FACTS_MAX];
+	int64_t facts[FACTS_MAX];
+	struct credential_list credentials; /* owned */
 	struct sample last;
 	struct sample
 		before;    /* the second before, for those not yet heard of */
@@ -267,23 +228,21 @@ static void advance(uint64_t *total, uint64_t *last, uint64_t now)
 static void facts_take(
 	struct live_node *node, struct process *p, const struct json *said)
 {
-	for (size_t i = 0; live_facts[i].name != NULL; i++) {
-		const struct live_fact *fact = &live_facts[i];
-		const struct json *object =
-			fact->object == NULL ? said
-					     : json_get(said, fact->object);
+	for (size_t i = 0; node_facts[i].name != NULL; i++) {
 		uint64_t last = (uint64_t)p->facts[i];
 		int64_t n;
 
-		if (json_int(json_get(object, fact->name), &n) != 0) {
+		if (fact_read(&node_facts[i], said, &n) != 0) {
 			continue;
 		}
 		node->has_fact[i] = true;
-		if (fact->sort == LIVE_FACT_TOTAL && n >= 0) {
+		if (node_facts[i].sort == FACT_TOTAL && n >= 0) {
 			advance(&node->facts[i], &last, (uint64_t)n);
 		}
 		p->facts[i] = n;
 	}
+	credential_list_release(&p->credentials);
+	p->credentials = credential_list_read(json_get(said, "credentials"));
 }
 
 static void process_take(
@@ -344,6 +303,8 @@ static int take(struct live *c, const struct json *said, int64_t now_mono_ms)
 			return -1;
 		}
 		p = &c->processes[c->process_count++];
+	} else {
+		credential_list_release(&p->credentials);
 	}
 	*p = (struct process){ .node = place,
 		.pid = pid,
@@ -362,6 +323,9 @@ struct live *live_new(void)
 
 void live_free(struct live *c)
 {
+	for (size_t i = 0; c != NULL && i < c->process_count; i++) {
+		credential_list_release(&c->processes[i].credentials);
+	}
 	mem_free(c);
 }
 
@@ -390,6 +354,7 @@ void live_sweep(struct live *c, int64_t now_mono_ms)
 		if (now_mono_ms - p->last_mono_ms <= LIVE_STALE_MS) {
 			continue;
 		}
+		credential_list_release(&p->credentials);
 		*p = c->processes[--c->process_count];
 		restart_around(c, rank, now_mono_ms);
 	}
@@ -468,21 +433,27 @@ struct live_now live_now(const struct live *c, size_t i)
 
 int64_t live_gauge(const struct live *c, size_t i, size_t fact)
 {
-	int64_t value = live_facts[fact].sort == LIVE_FACT_GREATEST ? -1 : 0;
+	int64_t value = node_facts[fact].sort == FACT_SUM ? 0 : FACT_NONE;
 
 	for (size_t n = 0; n < c->process_count; n++) {
-		int64_t said = c->processes[n].facts[fact];
-
-		if (c->processes[n].node != i) {
-			continue;
-		}
-		if (live_facts[fact].sort == LIVE_FACT_SUM) {
-			value += said;
-		} else if (said > value) {
-			value = said;
+		if (c->processes[n].node == i) {
+			fact_add(&node_facts[fact], &value,
+				c->processes[n].facts[fact]);
 		}
 	}
 	return value;
+}
+
+struct credential_list live_credentials(const struct live *c, size_t i)
+{
+	struct credential_list all = { 0 };
+
+	for (size_t n = 0; n < c->process_count; n++) {
+		if (c->processes[n].node == i) {
+			credential_list_add(&all, &c->processes[n].credentials);
+		}
+	}
+	return all;
 }
 
 uint64_t live_bad(const struct live *c)

@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "record/outcome.h"
+#include "stats/facts.h"
 
 enum {
 	LIVE_STALE_MS = 5000,
@@ -38,32 +39,13 @@ enum live_total {
 	LIVE_TOTAL_COUNT
 };
 
-/*
- * What some programs say besides: a member of the datagram, or of an object
- * in it, and the metric that shows it.  Rows of one metric stand together.
- */
-struct live_fact {
-	const char *object; /* NULL: the datagram itself */
-	const char *name;
-	const char *metric;
-	const char *label; /* value of the label "what"; NULL: none */
-	const char *help;  /* of the metric, in its first row; else NULL */
-	enum live_sort {
-		LIVE_FACT_TOTAL, /* counted since the program's start */
-		LIVE_FACT_SUM,   /* a gauge: that of all processes together */
-		LIVE_FACT_GREATEST, /* a gauge; below 0: there is none */
-	} sort;
-};
-enum { LIVE_FACTS_MAX = 32 };
-extern const struct live_fact live_facts[]; /* ended by a NULL name */
-
 struct live_node {
 	char name[LIVE_NAME_BYTES + 1];
 	size_t rank; /* of its program in the chain, from 1; 0: none */
 	uint64_t totals[LIVE_TOTAL_COUNT];
 	uint64_t outcomes[OUTCOME_COUNT];
-	bool has_fact[LIVE_FACTS_MAX];  /* it was said at least once */
-	uint64_t facts[LIVE_FACTS_MAX]; /* of LIVE_FACT_TOTAL */
+	bool has_fact[FACTS_MAX];  /* it was said at least once */
+	uint64_t facts[FACTS_MAX]; /* of FACT_TOTAL */
 };
 
 /* A node now. */
@@ -91,8 +73,12 @@ size_t live_count(const struct live *c);
 const struct live_node *live_at(const struct live *c, size_t i);
 struct live_now live_now(const struct live *c, size_t i);
 
-/* A fact that is a gauge, over the processes that live; -1: none. */
+/* One of node_facts that is a gauge, over the processes that live. */
 int64_t live_gauge(const struct live *c, size_t i, size_t fact);
+
+/* The credentials of a node's processes that live, added up by app; release
+ * its members. */
+struct credential_list live_credentials(const struct live *c, size_t i);
 
 /* Datagrams that could not be read. */
 uint64_t live_bad(const struct live *c);

@@ -184,30 +184,36 @@ static void put_outcomes(const struct stats *s, struct buf *out)
 	buf_putc(out, ']');
 }
 
-static void put_vendor(struct buf *out, const struct stats_vendor *v)
+/* What was asked of a vendor, and what became of it. */
+static void put_asked(struct buf *out, const struct stats_asked *asked)
 {
-	struct stats_success sum = stats_vendor_success(v);
+	struct stats_success sum = asked_success(asked);
 
-	begin(out);
-	put_text(out, "vendor", v->name.text);
 	put_u64(out, "records", sum.records);
 	put_u64(out, "accepted", sum.accepted);
 	put_u64(out, "at_fault", sum.at_fault);
 	put_ratio(out, "success", sum.accepted, sum.accepted + sum.at_fault);
 	put_ratio(out, "success_of_all", sum.accepted, sum.records);
-	put_hist(out, "latency", &v->latency);
+	put_hist(out, "latency", &asked->latency);
 	json_put_name(out, "reasons");
 	buf_putc(out, '[');
 	for (int r = 0; r < REASON_COUNT; r++) {
-		if (v->reasons[r] > 0) {
+		if (asked->reasons[r] > 0) {
 			begin(out);
 			put_text(out, "reason",
 				reason_row((enum reason)r)->name);
-			put_u64(out, "records", v->reasons[r]);
+			put_u64(out, "records", asked->reasons[r]);
 			buf_putc(out, '}');
 		}
 	}
 	buf_putc(out, ']');
+}
+
+static void put_vendor(struct buf *out, const struct stats_vendor *v)
+{
+	begin(out);
+	put_text(out, "vendor", v->name.text);
+	put_asked(out, &v->asked);
 	json_put_name(out, "answers");
 	buf_putc(out, '[');
 	for (size_t i = 0; i < v->answer_count; i++) {
@@ -222,19 +228,36 @@ static void put_vendor(struct buf *out, const struct stats_vendor *v)
 
 static void put_facts(struct buf *out, const struct live *live, size_t node)
 {
+	struct credential_list list = live_credentials(live, node);
+
 	json_put_name(out, "facts");
 	buf_putc(out, '{');
-	for (size_t f = 0; live_facts[f].name != NULL; f++) {
+	for (size_t f = 0; node_facts[f].name != NULL; f++) {
 		const struct live_node *n = live_at(live, node);
 
 		if (n->has_fact[f]) {
-			put_i64(out, live_facts[f].name,
-				live_facts[f].sort == LIVE_FACT_TOTAL
+			put_i64(out, node_facts[f].name,
+				node_facts[f].sort == FACT_TOTAL
 					? (int64_t)n->facts[f]
 					: live_gauge(live, node, f));
 		}
 	}
 	buf_putc(out, '}');
+	json_put_name(out, "credentials");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < list.count; i++) {
+		begin(out);
+		put_text(out, "app", list.items[i].app.text);
+		for (size_t f = 0; credential_facts[f].name != NULL; f++) {
+			if (list.items[i].values[f] >= 0) {
+				put_i64(out, credential_facts[f].name,
+					list.items[i].values[f]);
+			}
+		}
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+	credential_list_release(&list);
 }
 
 static void put_held(struct buf *out, const char *node, enum sla_of of,
@@ -286,21 +309,40 @@ static void put_sla(const struct stats *s, struct buf *out)
 	buf_putc(out, ']');
 }
 
-static void put_senders(const struct senders *s, struct buf *out)
+static void put_app(
+	struct buf *out, const struct stats *s, const struct stats_app *app)
+{
+	begin(out);
+	put_text(out, "app", app->name.text);
+	put_u64(out, "records", app->records);
+	put_u64(out, "users", distinct_count(&app->users));
+	json_put_name(out, "vendors");
+	buf_putc(out, '[');
+	for (size_t v = 0; v < s->vendor_count; v++) {
+		if (app->vendors[v].latency.count > 0) {
+			begin(out);
+			put_text(out, "vendor", s->vendors[v].name.text);
+			put_asked(out, &app->vendors[v]);
+			buf_putc(out, '}');
+		}
+	}
+	buf_text(out, "]}");
+}
+
+static void put_apps(const struct stats *s, struct buf *out)
 {
 	json_put_name(out, "apps");
 	buf_putc(out, '[');
 	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
-		if (s->apps[i].records > 0) {
-			begin(out);
-			put_text(out, "app", s->apps[i].name.text);
-			put_u64(out, "records", s->apps[i].records);
-			put_u64(out, "users",
-				distinct_count(&s->apps[i].users));
-			buf_putc(out, '}');
+		if (s->senders.apps[i].records > 0) {
+			put_app(out, s, &s->senders.apps[i]);
 		}
 	}
 	buf_putc(out, ']');
+}
+
+static void put_campaigns(const struct senders *s, struct buf *out)
+{
 	json_put_name(out, "campaigns");
 	buf_putc(out, '[');
 	for (size_t i = 0; i <= STATS_CAMPAIGNS_MAX; i++) {
@@ -422,7 +464,8 @@ void report_json(const struct stats *s, const struct live *live,
 		put_vendor(out, &s->vendors[i]);
 	}
 	buf_putc(out, ']');
-	put_senders(&s->senders, out);
+	put_apps(s, out);
+	put_campaigns(&s->senders, out);
 	put_sla(s, out);
 	put_recent(&s->recent, out);
 	if (live != NULL) {

@@ -250,7 +250,7 @@ static void put_vendors(const struct stats *s, struct buf *out)
 	table_init_heads(&t, names);
 	for (size_t i = 0; i < s->vendor_count; i++) {
 		const struct stats_vendor *v = &s->vendors[i];
-		struct stats_success sum = stats_vendor_success(v);
+		struct stats_success sum = asked_success(&v->asked);
 
 		table_text(&t, v->name.text);
 		table_u64(&t, sum.records);

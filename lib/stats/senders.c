@@ -12,6 +12,9 @@ void senders_release(struct senders *s)
 {
 	for (size_t i = 0; i <= STATS_APPS_MAX; i++) {
 		distinct_release(&s->apps[i].users);
+		for (size_t v = 0; v < STATS_VENDORS_MAX; v++) {
+			hist_release(&s->apps[i].vendors[v].latency);
+		}
 	}
 	for (size_t i = 0; i <= STATS_CAMPAIGNS_MAX; i++) {
 		distinct_release(&s->campaigns[i].users);
@@ -94,15 +97,28 @@ struct stats_app *senders_take(struct senders *s, const struct record *r)
 	return app;
 }
 
-void success_add(struct stats_success *sum, enum reason reason, uint64_t n)
+bool reason_at_fault(enum reason reason)
 {
-	enum outcome outcome = reason_row(reason)->outcome;
+	return reason_row(reason)->outcome == OUTCOME_RETRY ||
+	       reason == REASON_VENDOR_CONFIG ||
+	       reason == REASON_ATTEMPTS_EXHAUSTED;
+}
 
-	sum->records += n;
-	if (outcome == OUTCOME_ACCEPTED) {
-		sum->accepted += n;
-	} else if (outcome == OUTCOME_RETRY || reason == REASON_VENDOR_CONFIG ||
-		   reason == REASON_ATTEMPTS_EXHAUSTED) {
-		sum->at_fault += n;
+struct stats_success asked_success(const struct stats_asked *asked)
+{
+	struct stats_success sum = { 0 };
+
+	for (int i = 0; i < REASON_COUNT; i++) {
+		enum reason reason = (enum reason)i;
+		enum outcome outcome = reason_row(reason)->outcome;
+		uint64_t n = asked->reasons[i];
+
+		sum.records += n;
+		if (outcome == OUTCOME_ACCEPTED) {
+			sum.accepted += n;
+		} else if (reason_at_fault(reason)) {
+			sum.at_fault += n;
+		}
 	}
+	return sum;
 }

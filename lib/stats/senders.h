@@ -6,11 +6,13 @@
 #ifndef PUSH_STATS_SENDERS_H
 #define PUSH_STATS_SENDERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "record/record.h"
 #include "stats/distinct.h"
+#include "stats/hist.h"
 #include "stats/label.h"
 
 enum {
@@ -27,12 +29,23 @@ struct stats_success {
 	                      unavailable, throttled, ambiguous, configuration */
 };
 
+/* Records that a vendor was asked to deliver. */
+struct stats_asked {
+	uint64_t reasons[REASON_COUNT]; /* by what became of them */
+	struct hist latency;            /* from read to answered; owned */
+};
+
+/* Not accepted, and the vendor might have: its success falls by it. */
+bool reason_at_fault(enum reason reason);
+
+struct stats_success asked_success(const struct stats_asked *asked);
+
 struct stats_app {
 	struct stats_label name;
 	uint64_t records;
 	struct distinct users; /* asked for; owned */
 	/* By vendor, in the order of the vendors' list. */
-	struct stats_success vendors[STATS_VENDORS_MAX];
+	struct stats_asked vendors[STATS_VENDORS_MAX];
 };
 
 struct stats_campaign {
@@ -59,8 +72,5 @@ void senders_release(struct senders *s);
 
 /* Counts the record; the app it was counted for, or NULL: it has none. */
 struct stats_app *senders_take(struct senders *s, const struct record *r);
-
-/* Adds one delivery by what became of it. */
-void success_add(struct stats_success *sum, enum reason reason, uint64_t n);
 
 #endif

@@ -164,12 +164,19 @@ static void count_answer(
 	a->count++;
 }
 
+static void ask(struct stats_asked *asked, enum reason reason, int64_t took_us)
+{
+	asked->reasons[reason]++;
+	hist_add(&asked->latency, took_us);
+}
+
 /* Counts what the vendor was asked, not what a policy or we ourselves held back
  * at its node. */
 static void take_vendor(struct stats *s, const struct record *r,
 	const struct walk *w, struct stats_app *app)
 {
 	struct stats_vendor *v;
+	int64_t took_us;
 	int64_t status = 0;
 
 	if ((r->outcome != OUTCOME_ACCEPTED && r->outcome != OUTCOME_FAILED &&
@@ -181,12 +188,12 @@ static void take_vendor(struct stats *s, const struct record *r,
 	if (v == NULL) {
 		return;
 	}
-	v->reasons[r->reason]++;
-	hist_add(&v->latency, w->vendor.out_us > w->vendor.in_us
-				      ? w->vendor.out_us - w->vendor.in_us
-				      : 0);
+	took_us = w->vendor.out_us > w->vendor.in_us
+			  ? w->vendor.out_us - w->vendor.in_us
+			  : 0;
+	ask(&v->asked, r->reason, took_us);
 	if (app != NULL) {
-		success_add(&app->vendors[v - s->vendors], r->reason, 1);
+		ask(&app->vendors[v - s->vendors], r->reason, took_us);
 	}
 	if (json_int(json_get(w->vendor.facts, "status"), &status) != 0) {
 		status = 0;
@@ -235,7 +242,7 @@ void stats_free(struct stats *s)
 		backlog_release(&s->nodes[n].backlog);
 	}
 	for (size_t v = 0; v < s->vendor_count; v++) {
-		hist_release(&s->vendors[v].latency);
+		hist_release(&s->vendors[v].asked.latency);
 	}
 	senders_release(&s->senders);
 	mem_free(s);
@@ -343,16 +350,6 @@ struct stats_cell stats_node_sum(const struct stats_node *node)
 		hist_merge(&sum.service, &cell->service);
 		hist_merge(&sum.total, &cell->total);
 		sum.late += cell->late;
-	}
-	return sum;
-}
-
-struct stats_success stats_vendor_success(const struct stats_vendor *vendor)
-{
-	struct stats_success sum = { 0 };
-
-	for (int i = 0; i < REASON_COUNT; i++) {
-		success_add(&sum, (enum reason)i, vendor->reasons[i]);
 	}
 	return sum;
 }

@@ -49,11 +49,9 @@ struct stats_answer {
 
 struct stats_vendor {
 	struct stats_label name; /* the node's */
-	/* Records that it was asked to deliver, by what became of them. */
-	uint64_t reasons[REASON_COUNT];
+	struct stats_asked asked;
 	struct stats_answer answers[STATS_ANSWERS_MAX];
 	size_t answer_count;
-	struct hist latency; /* of those, from read to answered */
 };
 
 /* How many were held against a limit, and how many were over it. */
@@ -97,7 +95,5 @@ void stats_take(struct stats *s, const struct record *r);
 /* A node's latencies over all priorities and kinds; release its members. */
 struct stats_cell stats_node_sum(const struct stats_node *node);
 void stats_cell_release(struct stats_cell *cell);
-
-struct stats_success stats_vendor_success(const struct stats_vendor *vendor);
 
 #endif

@@ -167,8 +167,7 @@ static void credential_fetch(
 	buf_release(&form);
 }
 
-/* One of the apps that send with it, to be named to a person. */
-static const char *credential_app_name(const struct credential *c)
+const char *credential_app_name(const struct credential *c)
 {
 	for (size_t i = 0; i < c->all->app_count; i++) {
 		if (c->all->apps[i]->credential == c) {

@@ -101,6 +101,14 @@ void credentials_sweep(struct credentials *all);
 
 struct credential *credentials_first(const struct credentials *all);
 
+/* The first app that sends with it, to be named to a person; "?": none does any
+ * more.  Borrowed until the next load. */
+const char *credential_app_name(const struct credential *c);
+
+/* Appends `,"credentials":[...]': of each its app, connections, token age and so
+ * on. */
+void credentials_count(const struct credentials *all, struct buf *json);
+
 enum token_state {
 	TOKEN_READY,
 	TOKEN_COMING,  /* on_token will tell */

@@ -48,4 +48,5 @@ void engine_count(const struct engine *e, struct buf *json)
 		(long long)(oldest_unix_ms > 0
 				    ? (clock_unix_ms() - oldest_unix_ms) / 1000
 				    : -1));
+	credentials_count(e->credentials, json);
 }

@@ -81,6 +81,20 @@ def index_all(key; value): map({ (key): value }) | add // {};
 def by_class: index_all(class; del(.priority, .kind));
 def counted(key): group_by(key) | map({ (.[0] | key): length }) | add // {};
 
+# Records that a vendor was asked to deliver, and their numbers.
+def is_asked: .vendor and .reason != "not-before"
+	and (.outcome | . == "accepted" or . == "failed" or . == "retry");
+def asked:
+	(map(select(.outcome == "accepted")) | length) as $accepted
+	| (map(select(.outcome == "retry" or .reason == "vendor-config"
+		or .reason == "attempts-exhausted")) | length) as $fault
+	| { records: length, accepted: $accepted, at_fault: $fault,
+		success: (if $accepted + $fault > 0 then $accepted / ($accepted + $fault) else null end),
+		success_of_all: ($accepted / length),
+		latency: (map((.answer // (.stamps | map(select(.node == "apns" or .node == "fcm")) | last))
+			| .out - .in | clamp) | summary),
+		reasons: counted(.reason) };
+
 $said[0] as $said
 | [inputs] as $lines
 | [$lines[] | read] as $records
@@ -117,7 +131,9 @@ $said[0] as $said
 	outcomes: ($records | counted("\(.outcome) \(.reason)")),
 	redelivered: ([$records[] | select(.attempt > 1)] | length),
 	apps: ([$records[] | select(.app and .reason != "unknown-app")] | group_by(.app)
-		| map({ (.[0].app): { records: length, users: (map(.user // empty) | unique | length) } }) | add // {}),
+		| map({ (.[0].app): { records: length, users: (map(.user // empty) | unique | length),
+			vendors: ([.[] | select(is_asked)] | group_by(.vendor) | map({ (.[0].vendor): asked }) | add // {}) } })
+		| add // {}),
 	campaigns: ([$records[] | select(.app and .campaign and .reason != "unknown-app")] | group_by([.app, .campaign])
 		| map({ (.[0] | "\(.app) \(.campaign)"): { records: length, users: (map(.user // empty) | unique | length),
 			accepted: (map(select(.outcome == "accepted")) | length) } }) | add // {}),
@@ -125,21 +141,9 @@ $said[0] as $said
 		($queue[] | { of: "queue-wait", priority, kind, us: (.us | clamp) }),
 		($ends[] | select(.outcome == "accepted" or .outcome == "failed")
 			| { of: "end-to-end", priority, kind, us: (.us | clamp) })] | held),
-	vendors: ([$records[] | select(.vendor and .reason != "not-before"
-			and (.outcome | . == "accepted" or . == "failed" or . == "retry"))]
-		| group_by(.vendor) | map({ (.[0].vendor): (
-			(map(select(.outcome == "accepted")) | length) as $accepted
-			| (map(select(.outcome == "retry" or .reason == "vendor-config"
-				or .reason == "attempts-exhausted")) | length) as $fault
-			| { records: length, accepted: $accepted, at_fault: $fault,
-				success: (if $accepted + $fault > 0 then $accepted / ($accepted + $fault) else null end),
-				success_of_all: ($accepted / length),
-				latency: (map((.answer // (.stamps | map(select(.node == "apns" or .node == "fcm")) | last))
-					| .out - .in | clamp) | summary),
-				reasons: counted(.reason),
-				answers: ([.[] | select(.answer)]
-					| counted("\(.answer.facts.status // 0) \(.answer.facts.answer // "")")) }
-		) }) | add // {})
+	vendors: ([$records[] | select(is_asked)] | group_by(.vendor) | map({ (.[0].vendor): (asked + {
+		answers: ([.[] | select(.answer)]
+			| counted("\(.answer.facts.status // 0) \(.answer.facts.answer // "")")) }) }) | add // {})
 } as $want
 | ($said | {
 	records, unreadable, clamped, redelivered,
@@ -147,7 +151,8 @@ $said[0] as $said
 	queue_wait: (.queue_wait | by_class),
 	end_to_end: (.end_to_end | index_all("\(class) \(.outcome)"; del(.priority, .kind, .outcome))),
 	outcomes: (.outcomes | index_all("\(.outcome) \(.reason)"; .records)),
-	apps: (.apps | index_all(.app; del(.app))),
+	apps: (.apps | index_all(.app; del(.app)
+		| .vendors |= index_all(.vendor; del(.vendor) | .reasons |= index_all(.reason; .records)))),
 	campaigns: (.campaigns | index_all("\(.app) \(.campaign)"; del(.app, .campaign))),
 	sla: (.sla | index_all("\(.of) \(.node // "") \(class)"; { limit_us, records, late })),
 	vendors: (.vendors | index_all(.vendor; del(.vendor)

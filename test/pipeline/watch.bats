@@ -74,6 +74,26 @@ within_noise() {
 	[ "$took_ms" -le $((baseline_ms * 3 / 2 + 1000 * PUSH_TEST_SLOW)) ]
 }
 
+@test "the vendors' stages tell about every credential" {
+	collector
+	chain_starts
+	deliver
+	told() {
+		curl -sS "$URL/metrics" >metrics
+		# Both apps have one key of Apple's: the first one gives it its name.
+		for labels in 'node="apns",app="bank"' 'node="fcm",app="shop"'; do
+			grep -Eq "^push_credential_connections\{$labels\} [1-9]" metrics &&
+				grep -Fxq "push_credential_breakers_open{$labels} 0" metrics &&
+				grep -Fxq "push_credential_token_failures{$labels} 0" metrics || return 1
+		done
+		# Apple's tokens are replaced when due, Google's have an end.
+		[ "$(sed -n 's/^push_credential_token_expiry_timestamp_seconds{node="fcm",app="shop"} //p' metrics)" -gt "$EPOCHSECONDS" ]
+	}
+	wait_until 20 told || { grep push_credential metrics && return 1; }
+	run ! grep 'token_expiry.*apns' metrics
+	stop run 40
+}
+
 @test "a stopped collector changes nothing, and what it missed is counted" {
 	baseline
 	collector

@@ -455,8 +455,13 @@ counts_to() { # N
 			"{\"node\":\"$1\",\"program\":\"push-$1\",\"host\":\"h\",\"pid\":$2,\"time_ms\":5000,\"in\":1,\"out\":1,\"held\":0,$3}"
 	}
 	say pop 1 '"claimed":7,"in_flight":3'
-	say apns 2 '"vendor":{"connections":2,"streams":9,"waiting":1,"delayed":4,"connects":3,"goaways":1,"token_age_s":600}'
-	say apns 3 '"vendor":{"connections":1,"streams":5,"waiting":0,"delayed":0,"connects":2,"goaways":0,"token_age_s":-1}'
+	say risk 4 '"stops":2'
+	say apns 2 '"vendor":{"connections":2,"streams":9,"waiting":1,"delayed":4,"connects":3,"goaways":1,"token_age_s":600,"breakers_open":1,"put_off":6},
+		"credentials":[{"app":"shop","connections":2,"streams":9,"breakers_open":1,"token_age_s":600,"token_failures":0},
+			{"app":"bank","certificate_expires_s":1790000000}]'
+	say apns 3 '"vendor":{"connections":1,"streams":5,"waiting":0,"delayed":0,"connects":2,"goaways":0,"token_age_s":-1,"breakers_open":0,"put_off":1},
+		"credentials":[{"app":"shop","connections":1,"streams":5,"breakers_open":0,"token_failures":3,"token_expires_s":1763629000},
+			{"app":"bank","certificate_expires_s":1780000000,"token_failures":0}]'
 	heard() { get /metrics | grep -Fxq 'push_vendor_connections{node="apns"} 3'; }
 	wait_until 10 heard
 	get /metrics >metrics
@@ -466,6 +471,25 @@ counts_to() { # N
 	grep -Fxq 'push_in_flight_records{node="pop"} 3' metrics
 	grep -Fxq 'push_claimed_total{node="pop"} 7' metrics
 	run ! grep -F 'push_in_flight_records{node="apns"}' metrics
+	grep -Fxq 'push_risk_stops{node="risk"} 2' metrics
+	grep -Fxq 'push_vendor_breakers_open{node="apns"} 1' metrics
+	grep -Fxq 'push_vendor_events_total{node="apns",what="put-off"} 7' metrics
+	# Of each credential; what nobody has told is not there.
+	grep '^push_credential_' metrics | sort >credentials
+	diff credentials - <<-'END'
+		push_credential_breakers_open{node="apns",app="shop"} 1
+		push_credential_certificate_expiry_timestamp_seconds{node="apns",app="bank"} 1780000000
+		push_credential_connections{node="apns",app="shop"} 3
+		push_credential_streams{node="apns",app="shop"} 14
+		push_credential_token_age_seconds{node="apns",app="shop"} 600
+		push_credential_token_expiry_timestamp_seconds{node="apns",app="shop"} 1763629000
+		push_credential_token_failures{node="apns",app="bank"} 0
+		push_credential_token_failures{node="apns",app="shop"} 3
+	END
+	get /api/stats >api
+	has_in api '.[0].live[] | select(.node == "apns") | .facts.breakers_open == 1 and .facts.put_off == 7
+		and (.credentials | map([.app, .connections, .token_failures, .certificate_expires_s])
+			== [["shop", 3, 3, null], ["bank", null, 0, 1780000000]])'
 }
 
 @test "a program that has ended makes it not ready" {

@@ -137,7 +137,7 @@ static void a_vendor_is_judged_by_what_it_can_help(void)
 	take_trace("", ",\"auth\":[0,1],\"outcome\":\"rejected\",\"reason\":"
 		       "\"stale\"");
 	CHECK(stats->vendor_count == 1);
-	sum = stats_vendor_success(&stats->vendors[0]);
+	sum = asked_success(&stats->vendors[0].asked);
 	CHECK(sum.records == 3);
 	CHECK(sum.accepted == 1);
 	CHECK(sum.at_fault == 1);

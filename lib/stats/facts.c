@@ -1,0 +1,160 @@
+/* Two tables, and how to read and add up what they name. */
+#include "stats/facts.h"
+
+#include "base/mem.h"
+
+#define VENDOR_EVENTS "push_vendor_events_total"
+#define ACK_EVENTS    "push_settled_total"
+
+/* clang-format off */
+const struct fact node_facts[] = {
+	{ NULL, "in_flight", "push_in_flight_records", NULL,
+		"Records that push-pop has claimed and nobody has settled.", FACT_SUM },
+	{ NULL, "claimed", "push_claimed_total", NULL,
+		"Tasks claimed from the queues.", FACT_TOTAL },
+	{ NULL, "stops", "push_risk_stops", NULL,
+		"Stops of operators that are known.", FACT_GREATEST },
+	{ NULL, "settled", ACK_EVENTS, "settled",
+		"Records that push-ack has settled, and how.", FACT_TOTAL },
+	{ NULL, "late", ACK_EVENTS, "late", NULL, FACT_TOTAL },
+	{ NULL, "delayed", ACK_EVENTS, "delayed", NULL, FACT_TOTAL },
+	{ NULL, "dead", ACK_EVENTS, "dead", NULL, FACT_TOTAL },
+	{ "vendor", "connections", "push_vendor_connections", NULL,
+		"Connections to a vendor now.", FACT_SUM },
+	{ "vendor", "streams", "push_vendor_streams", NULL,
+		"Requests a vendor has not answered yet.", FACT_SUM },
+	{ "vendor", "breakers_open", "push_vendor_breakers_open", NULL,
+		"Credentials and endpoints that are given a rest because a vendor is in trouble.", FACT_SUM },
+	{ "vendor", "waiting", "push_vendor_waiting_records", "stream",
+		"Records that wait for a connection or to be sent again.", FACT_SUM },
+	{ "vendor", "delayed", "push_vendor_waiting_records", "again", NULL, FACT_SUM },
+	{ "vendor", "token_age_s", "push_vendor_token_age_seconds", NULL,
+		"Age of the oldest bearer token in use.", FACT_GREATEST },
+	{ "vendor", "connects", VENDOR_EVENTS, "connects",
+		"What happened to connections and requests.", FACT_TOTAL },
+	{ "vendor", "connect_failures", VENDOR_EVENTS, "connect-failures", NULL, FACT_TOTAL },
+	{ "vendor", "lost", VENDOR_EVENTS, "lost", NULL, FACT_TOTAL },
+	{ "vendor", "goaways", VENDOR_EVENTS, "goaways", NULL, FACT_TOTAL },
+	{ "vendor", "ambiguous", VENDOR_EVENTS, "ambiguous", NULL, FACT_TOTAL },
+	{ "vendor", "unprocessed", VENDOR_EVENTS, "unprocessed", NULL, FACT_TOTAL },
+	{ "vendor", "refused", VENDOR_EVENTS, "refused", NULL, FACT_TOTAL },
+	{ "vendor", "retried", VENDOR_EVENTS, "retried", NULL, FACT_TOTAL },
+	{ "vendor", "timeouts", VENDOR_EVENTS, "timeouts", NULL, FACT_TOTAL },
+	{ "vendor", "put_off", VENDOR_EVENTS, "put-off", NULL, FACT_TOTAL },
+	{ NULL, NULL, NULL, NULL, NULL, FACT_TOTAL },
+};
+
+const struct fact credential_facts[] = {
+	{ NULL, "connections", "push_credential_connections", NULL,
+		"Connections to a vendor now, by credential.", FACT_SUM },
+	{ NULL, "streams", "push_credential_streams", NULL,
+		"Requests a vendor has not answered yet, by credential.", FACT_SUM },
+	{ NULL, "breakers_open", "push_credential_breakers_open", NULL,
+		"How many of a credential's endpoints are given a rest.", FACT_SUM },
+	{ NULL, "token_age_s", "push_credential_token_age_seconds", NULL,
+		"Age of a credential's bearer token.", FACT_GREATEST },
+	{ NULL, "token_failures", "push_credential_token_failures", NULL,
+		"How often in a row no bearer token could be had.", FACT_GREATEST },
+	{ NULL, "token_expires_s", "push_credential_token_expiry_timestamp_seconds", NULL,
+		"When the bearer token ends, Unix time.", FACT_LEAST },
+	{ NULL, "certificate_expires_s", "push_credential_certificate_expiry_timestamp_seconds", NULL,
+		"When the certificate ends, Unix time.", FACT_LEAST },
+	{ NULL, NULL, NULL, NULL, NULL, FACT_TOTAL },
+};
+/* clang-format on */
+
+_Static_assert(sizeof(node_facts) / sizeof(*node_facts) <= FACTS_MAX,
+	"FACTS_MAX is too small");
+
+int fact_read(const struct fact *fact, const struct json *said, int64_t *out)
+{
+	if (fact->object != NULL) {
+		said = json_get(said, fact->object);
+	}
+	return json_int(json_get(said, fact->name), out);
+}
+
+void fact_add(const struct fact *fact, int64_t *value, int64_t said)
+{
+	const int64_t least = fact->sort == FACT_LEAST ? 1 : 0;
+
+	if (said < least) {
+		return;
+	}
+	if (*value == FACT_NONE) {
+		*value = said;
+	} else if (fact->sort == FACT_SUM) {
+		*value += said;
+	} else if ((fact->sort == FACT_GREATEST) == (said > *value)) {
+		*value = said;
+	}
+}
+
+/* The app's credential, new or old; NULL when there is no room. */
+static struct credential *credential_of(
+	struct credential_list *list, struct span app)
+{
+	struct credential *c;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (label_is(&list->items[i].app, app)) {
+			return &list->items[i];
+		}
+	}
+	if (list->count == CREDENTIALS_MAX) {
+		return NULL;
+	}
+	list->items =
+		mem_resize(list->items, list->count + 1, sizeof(*list->items));
+	c = &list->items[list->count++];
+	label_set(&c->app, app);
+	for (size_t i = 0; i < FACTS_MAX; i++) {
+		c->values[i] = FACT_NONE;
+	}
+	return c;
+}
+
+struct credential_list credential_list_read(const struct json *array)
+{
+	struct credential_list list = { 0 };
+	struct json_iter it = json_iter(array);
+	const struct json *item;
+
+	while ((item = json_next(&it)) != NULL) {
+		struct credential *c = credential_of(
+			&list, label_text(json_text(json_get(item, "app"))));
+
+		for (size_t i = 0;
+			c != NULL && credential_facts[i].name != NULL; i++) {
+			int64_t n;
+
+			if (fact_read(&credential_facts[i], item, &n) == 0) {
+				fact_add(
+					&credential_facts[i], &c->values[i], n);
+			}
+		}
+	}
+	return list;
+}
+
+void credential_list_release(struct credential_list *list)
+{
+	mem_free(list->items);
+	*list = (struct credential_list){ 0 };
+}
+
+void credential_list_add(
+	struct credential_list *into, const struct credential_list *from)
+{
+	for (size_t n = 0; n < from->count; n++) {
+		const struct credential *said = &from->items[n];
+		struct credential *c = credential_of(
+			into, (struct span){ said->app.text, said->app.len });
+
+		for (size_t i = 0;
+			c != NULL && credential_facts[i].name != NULL; i++) {
+			fact_add(&credential_facts[i], &c->values[i],
+				said->values[i]);
+		}
+	}
+}
