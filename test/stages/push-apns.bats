@@ -715,6 +715,21 @@ with_certificate() { # FILE [JQ-FILTER]
 	has_in apns.out 'map(.trace.reason) == ["vendor-config", "ok"]'
 }
 
+@test "the counters tell when a certificate ends" {
+	certificate_mock
+	with_certificate shop.p12 '.apps.shop.apns.password_file = "password"'
+	start -p stats push-stats --listen 127.0.0.1:0 --ports-file "$PWD/stats.port" --counters "$PWD/stats.sock"
+	start -p apns push-apns -c cert.conf --counters "$PWD/stats.sock"
+	end=$(date -d "$(openssl x509 -in shop.pem -noout -enddate | sed 's/.*=//')" +%s)
+	told() {
+		curl -sS "http://127.0.0.1:$(cut -d' ' -f2 stats.port)/metrics" |
+			grep -Fx "push_credential_certificate_expiry_timestamp_seconds{node=\"apns\",app=\"shop\"} $end"
+	}
+	wait_until 10 told
+	stop apns
+	stop stats
+}
+
 @test "certificate files that are none say why" {
 	certificate_mock
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out strange.key
