@@ -10,11 +10,9 @@ enum fanout_source fanout_source(const struct record *r)
 	const struct json *devices = json_get(r->root, "devices");
 	const struct json *users = json_get(r->root, "users");
 	size_t count = json_count(devices != NULL ? devices : users);
-	bool is_rest = r->is_resumed && r->segment.ptr != NULL;
 
-	if ((r->is_resumed && !is_rest) || r->device != NULL ||
-		r->topic.ptr != NULL || r->condition.ptr != NULL ||
-		r->channel.ptr != NULL) {
+	if (r->device != NULL || r->topic.ptr != NULL ||
+		r->condition.ptr != NULL || r->channel.ptr != NULL) {
 		return FANOUT_NONE;
 	}
 	if (devices == NULL && users == NULL && r->segment.ptr != NULL) {

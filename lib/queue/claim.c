@@ -195,7 +195,8 @@ static void read_entry(struct claim_entry *e, struct span text)
 	e->first_unix_ms = entry.first_unix_ms;
 	e->uid = entry.uid;
 	e->bytes = entry.bytes;
-	e->is_resumed = entry.origin == 'd';
+	e->is_resumed = entry.origin == 'd' || entry.origin == 'w';
+	e->is_whole = entry.origin == 'w';
 	e->has_waited = entry.origin == 'n';
 }
 

@@ -36,7 +36,8 @@ struct claim_entry {
 	int64_t attempt;
 	int64_t first_unix_ms; /* when it was claimed first; 0: now */
 	int64_t lease_unix_ms; /* by this machine's clock */
-	bool is_resumed;       /* a device record that a retry stored */
+	bool is_resumed;       /* a record that the chain had let in */
+	bool is_whole;         /* and it is a task still, no device record */
 	bool has_waited;       /* for its not_before_ms: not to be held again */
 	struct span bytes;     /* as pushed, or the device record */
 	struct span apart;     /* devices that it comes without; see fanout.h */

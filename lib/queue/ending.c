@@ -175,6 +175,8 @@ bool ending_item(const struct record *r, const struct ending_limits *limits,
 	if (item->action != SETTLE_DONE && is_device) {
 		record_task(r, no_part, scratch);
 		item->is_device = true;
+		item->is_whole = r->reason == REASON_QUOTA_WAIT ||
+				 r->reason == REASON_SEGMENT_REST;
 	}
 	size_t task_len = scratch->len;
 	size_t apart_len = put_apart(r, item, scratch);

@@ -18,7 +18,7 @@ struct entry {
 	int64_t attempt;
 	int64_t first_unix_ms; /* when it was claimed first */
 	struct span uid;
-	char origin;         /* 't' task, 'n' task that waited, 'd' device */
+	char origin;         /* 't', 'n', 'w' or 'd'; see entry.lua */
 	struct span history; /* "-": none */
 	struct span bytes;
 };

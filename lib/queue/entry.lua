@@ -4,7 +4,8 @@
 --   <attempt> <first claim, ms> <uid> <origin> <history>\n<bytes>
 -- `attempt' is the attempt that runs or comes next.  `origin' says what the
 -- bytes are: t a task as it was pushed, n the same after it waited for its
--- not_before_ms, d a device record that a retry stored.  `history' is - or
+-- not_before_ms, w a whole task that was let in and waits (for its quota, or the
+-- rest of a segment), d a device record that a retry stored.  `history' is - or
 -- <ms>|<receipt>|<part or ->|<why>, one an attempt that ended, by commas.
 --
 -- A receipt is <worker>:<field>, where <field> names the entry in the worker's
@@ -133,6 +134,11 @@ local function history_json(history)
 	return '[' .. table.concat(list, ',') .. ']'
 end
 
+-- What people and dead letters call an origin.
+local function kind_name(origin)
+	return origin == 'd' and 'device' or origin == 'w' and 'whole' or 'task'
+end
+
 -- Keeps an entry for a person: one line of JSON, newest at the left.  In the
 -- history the attempt that just ended is the last.
 local function bury(dead_key, e, now_ms, reason)
@@ -145,7 +151,7 @@ local function bury(dead_key, e, now_ms, reason)
 	call('LPUSH', dead_key, '{"uid":' .. cjson.encode(e.uid) ..
 		',"reason":' .. cjson.encode(reason) ..
 		',"attempts":' .. whole(e.attempt - 1) ..
-		',"kind":' .. (e.origin == 'd' and '"device"' or '"task"') ..
+		',"kind":"' .. kind_name(e.origin) .. '"' ..
 		',"first_ms":' .. e.first .. ',"dead_ms":' .. whole(now_ms) ..
 		',"history":' .. history_json(e.history) .. ',' .. raw .. '}')
 end

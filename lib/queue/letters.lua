@@ -51,7 +51,8 @@ local function entry_of(letter)
 	local ok, entry = pcall(function()
 		return entry_format({
 			attempt = 1, first = whole(now_ms), uid = letter.uid,
-			origin = letter.kind == 'device' and 'd' or 't',
+			origin = letter.kind == 'device' and 'd' or
+				letter.kind == 'whole' and 'w' or 't',
 			history = history_text(letter), bytes = bytes,
 		})
 	end)

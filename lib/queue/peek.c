@@ -70,7 +70,9 @@ static void put_entry(struct look *l, const struct entry *e)
 	json_put_name(&l->line, "attempt");
 	buf_i64(&l->line, e->attempt);
 	json_put_name(&l->line, "kind");
-	buf_text(&l->line, e->origin == 'd' ? "\"device\"" : "\"task\"");
+	buf_text(&l->line, e->origin == 'd'   ? "\"device\""
+			   : e->origin == 'w' ? "\"whole\""
+					      : "\"task\"");
 	json_put_name(&l->line, "first_ms");
 	buf_i64(&l->line, e->first_unix_ms);
 	json_put_name(&l->line, "history");

@@ -228,7 +228,9 @@ static void put_part(
 static void put_origin(
 	struct settle *s, struct places *to, const struct settle_item *item)
 {
-	char origin[1 + SETTLE_APART_BYTES] = { item->is_device ? 'd' : 't' };
+	char origin[1 + SETTLE_APART_BYTES] = { item->is_whole    ? 'w'
+						: item->is_device ? 'd'
+								  : 't' };
 	size_t len = 1;
 
 	if (item->is_device && item->apart.len == SETTLE_APART_BYTES) {

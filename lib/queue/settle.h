@@ -45,7 +45,8 @@ struct settle_item {
 	int64_t unix_ms;    /* SETTLE_LATER */
 	int64_t after_ms;   /* all but SETTLE_DONE, LATER and DEAD */
 	const char *reason; /* all but SETTLE_DONE and LATER */
-	bool is_device;     /* `bytes' is a device record */
+	bool is_device;     /* `bytes' is a record that the chain had let in */
+	bool is_whole;      /* and that is to be spread out to devices still */
 	struct span apart;  /* of a part: the digest of its device; or absent */
 	struct span bytes;  /* what is kept; absent: what was claimed */
 	struct settle_pair feedback[SETTLE_FEEDBACK_MAX];

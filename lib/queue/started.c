@@ -22,6 +22,9 @@ struct record *started_record(struct record_pool *pool, const char *queue,
 	if (e->is_resumed) {
 		record_fact_bool(r, "resumed", true);
 	}
+	if (e->is_whole) {
+		record_fact_bool(r, "whole", true);
+	}
 	return r;
 }
 

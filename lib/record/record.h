@@ -70,8 +70,10 @@ struct record {
 	struct span receipt;      /* what the queue settles by */
 	int64_t attempt;          /* 1 at first; 0: never saw a queue */
 	int64_t lease_unix_ms;    /* when the lease runs out; 0: no lease */
-	bool is_resumed; /* came back from the delayed set as a device record:
-	                    already authorised and looked up */
+	bool is_resumed; /* came back from the delayed set as a record of the
+	                    chain: authorised already */
+	bool is_whole; /* and as a task that has not been spread out to devices:
+	                  it waited for its quota, or is the rest of a segment */
 	enum outcome outcome;
 	enum reason reason;
 	int64_t after_ms; /* with OUTCOME_RETRY: wait at least this long */

@@ -36,6 +36,7 @@ static void take_claim(struct record *r, const struct json *facts)
 	r->queue = json_text(json_get(facts, "q"));
 	r->receipt = json_text(json_get(facts, "receipt"));
 	r->is_resumed = json_bool(json_get(facts, "resumed"), false);
+	r->is_whole = json_bool(json_get(facts, "whole"), false);
 	if (json_int(json_get(facts, "attempt"), &r->attempt) != 0) {
 		r->attempt = 0;
 	}

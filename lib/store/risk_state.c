@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "policy/fanout.h"
 #include "store/rates.h"
 #include "store/stops.h"
 #include "store/store.h"
@@ -153,11 +154,16 @@ static void make_room(struct risk_state *s, size_t room)
 	}
 }
 
+/* What comes again was counted when it came first; but what waited for its
+ * quota then never got here. */
 static bool is_counted(
 	const struct record *r, const struct risk_verdict *verdict)
 {
+	bool is_first = !r->is_resumed ||
+			(r->is_whole && fanout_after(r).ptr == NULL);
+
 	return r->outcome == OUTCOME_UNDECIDED && !verdict->is_hit &&
-	       !r->is_resumed && r->attempt <= 1;
+	       is_first && r->attempt <= 1;
 }
 
 static int judge_surges(struct risk_state *s, const struct risk_rules *rules,

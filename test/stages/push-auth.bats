@@ -390,6 +390,38 @@ END
 	passed
 }
 
+@test "what waited for its quota is then counted as a surge, looked up and sent apart, like any other" {
+	redis_up
+	push-device --store lmdb:devices import - <<-'END'
+		{"app":"a","user":"u1","platform":"ios","token":"aa01aa01"}
+		{"app":"a","user":"u2","platform":"android","token":"t2"}
+	END
+	cat >push.conf <<-END
+		{"redis":"$REDIS_URL","queues":["q"],"lookup":{"store":"lmdb:devices"},
+		"risk":{"surges":[{"limit":4,"per":"24h"}]},"dedupe":{"store":"memory:"},"fatigue":{"store":"memory:"},
+		"apps":{"a":{"quota":{"limit":2,"per":"1s","wait":"1h"},"keys":{
+			"k1":{"alg":"HS256","secret_file":"$KEYS/test-only-hs256-secret"}}}}}
+	END
+	for i in 1 2 3; do
+		hs256 "$K1" "{\"id\":\"$i\",\"campaign\":\"c\",\"users\":[\"u1\",\"u2\"]}" a | rcli -x LPUSH q >/dev/null
+	done
+	export PUSH_CONFIG=push.conf
+	once() {
+		push-pop --once | push-auth | push-risk | push-lookup | push-ack --results results >/dev/null 2>&1
+	}
+	once
+	stage '' push-queue peek delayed
+	has 'map(.kind) == ["whole", "whole"] and all(.[]; .attempt == 1)'
+	rcli EVAL 'for _, e in ipairs(redis.call("ZRANGE", KEYS[1], 0, -1)) do redis.call("ZADD", KEYS[1], 1, e) end' 1 '{q}:delayed'
+	once
+	jq -es 'map(select(.trace.pop[2] | .resumed and .whole)) | length == 3' results
+	[ "$(jq -r '[.id, .trace.reason // "-", .part.n, .user, .device.token] | join(" ")' results | grep -v quota-wait | sort)" = "1 unrouted 0 u1 aa01aa01
+1 unrouted 1 u2 t2
+2 unrouted 0 u1 aa01aa01
+2 unrouted 1 u2 t2
+3 risk-surge   " ]
+}
+
 @test "a quota is shared by all workers of a Redis; without it nothing is lost nor judged twice" {
 	redis_up
 	sed -i "1s|{|{\"redis\":\"$REDIS_URL\",|; s/\"shop\": {/\"shop\": {\"quota\":{\"limit\":3,\"per\":\"1h\"}, /" push.conf
