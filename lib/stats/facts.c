@@ -30,6 +30,8 @@ const struct fact node_facts[] = {
 	{ "vendor", "delayed", "push_vendor_waiting_records", "again", NULL, FACT_SUM },
 	{ "vendor", "token_age_s", "push_vendor_token_age_seconds", NULL,
 		"Age of the oldest bearer token in use.", FACT_GREATEST },
+	{ "vendor", "clock_skew_s", "push_vendor_clock_skew_seconds", NULL,
+		"Distance between this host's clock and the vendor's.", FACT_GREATEST },
 	{ "vendor", "connects", VENDOR_EVENTS, "connects",
 		"What happened to connections and requests.", FACT_TOTAL },
 	{ "vendor", "connect_failures", VENDOR_EVENTS, "connect-failures", NULL, FACT_TOTAL },

@@ -16,6 +16,7 @@
 #include "net/identity.h"
 #include "vendor/backoff.h"
 #include "vendor/pool.h"
+#include "vendor/skew.h"
 
 enum {
 	TOKEN_MAX_BYTES = 8 * 1024,
@@ -114,6 +115,7 @@ static void credential_on_answer(void *self, const struct http_answer *a)
 	int64_t life_s = 0;
 
 	c->call = NULL;
+	skew_note(setup->skew, a->header, now_unix_ms);
 	buf_init(&text, TOKEN_MAX_BYTES);
 	if (a->status == 0) {
 		(void)err_set(&err, 0, "cannot reach the token endpoint: %s",
@@ -159,6 +161,7 @@ static void credential_fetch(
 				     "application/x-www-form-urlencoded" },
 			.body = { form.data, form.len },
 			.ca_file = setup->ca_file,
+			.header = "date",
 			.timeout_ms = FETCH_TIMEOUT_MS,
 		};
 
@@ -218,6 +221,15 @@ enum token_state credential_token(
 		return TOKEN_COMING;
 	}
 	return c->is_refused ? TOKEN_REFUSED : TOKEN_FAILING;
+}
+
+void credential_blame_clock(const struct credential *c, const char *app)
+{
+	int64_t age_s = (clock_unix_ms() - c->token_made_unix_ms) / 1000;
+
+	log_error("%s: the token of app '%s' is refused as too old %lld s "
+		  "after it was made: this host's clock is wrong",
+		c->all->setup.vendor->name, app, (long long)age_s);
 }
 
 void credential_drop_token(struct credential *c, const struct token *t)

@@ -23,6 +23,7 @@ struct http;
 struct http_call;
 struct identity;
 struct pool;
+struct skew;
 
 /* The value of an authorization field; lives while somebody counts it. */
 struct token {
@@ -78,6 +79,7 @@ struct credentials_setup {
 	struct http *http;     /* for vendors whose token is fetched */
 	const char *token_url; /* instead of the account's; or NULL */
 	const char *ca_file;   /* or NULL */
+	struct skew *skew;     /* of the vendor's clock */
 	/* A token has come, or could not be had. */
 	void (*on_token)(void *self, struct credential *c);
 	void *self;
@@ -119,6 +121,10 @@ enum token_state {
 /* The token for now: makes, fetches or renews one as needed. */
 enum token_state credential_token(
 	struct credential *c, int64_t now_unix_ms, int64_t now_mono_ms);
+
+/* Says in the log what it means that a token made here is refused as too old
+ * while it is the present one. */
+void credential_blame_clock(const struct credential *c, const char *app);
 
 /* The vendor does not want this token any more; nothing happens when it is not
  * the present one. */

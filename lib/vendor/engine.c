@@ -293,11 +293,13 @@ struct engine *engine_new(const struct engine_setup *setup,
 		.loop = setup->loop,
 		.token_url = setup->token_url,
 		.ca_file = setup->ca_file,
+		.skew = &e->skew,
 		.on_token = engine_on_token,
 		.self = e,
 	};
 
 	e->setup = *setup;
+	e->skew.vendor = setup->vendor->name;
 	e->http = http_new(setup->loop);
 	credentials.http = e->http;
 	e->credentials = credentials_new(&credentials);

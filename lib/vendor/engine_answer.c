@@ -83,6 +83,10 @@ static bool engine_act(
 		pool_retire(f->pool, f);
 		return engine_again(e, f, a->after_ms);
 	case ANSWER_NEW_TOKEN:
+		if (e->setup.vendor->token != NULL && f->token == c->token &&
+			f->renewals == 0) {
+			credential_blame_clock(c, f->app->name);
+		}
 		credential_drop_token(c, f->token);
 		if (e->setup.vendor->is_token_bound) {
 			pool_retire(f->pool, f);
@@ -129,10 +133,12 @@ static void engine_add_facts(
 void engine_on_answer(struct engine *e, struct flight *f)
 {
 	struct http2_request *q = &f->http;
+	int64_t now_unix_ms = clock_unix_ms();
 	struct answer a = e->setup.vendor->classify(q->status,
 		(struct span){ q->answer.data, q->answer.len },
-		http2_value(q, HTTP2_VALUE_RETRY_AFTER), clock_unix_ms());
+		http2_value(q, HTTP2_VALUE_RETRY_AFTER), now_unix_ms);
 
+	skew_note(&e->skew, http2_value(q, HTTP2_VALUE_DATE), now_unix_ms);
 	if (is_trouble(&a)) {
 		pool_bad(f->pool);
 	} else if (a.row->action != ANSWER_CLOSE_CREDENTIAL) {

@@ -20,6 +20,7 @@
 #include "vendor/flight.h"
 #include "vendor/pool.h"
 #include "vendor/request_shelf.h"
+#include "vendor/skew.h"
 
 enum { ENGINE_TICK_MS = 50 };
 
@@ -30,6 +31,7 @@ struct engine {
 	struct credentials *credentials; /* owned */
 	struct pool_setup pools[VENDOR_ENDPOINTS_MAX];
 	struct pool_counts counts;
+	struct skew skew;
 	uint64_t ambiguous;
 	uint64_t unprocessed;
 	uint64_t refused;

@@ -39,7 +39,8 @@ void engine_count(const struct engine *e, struct buf *json)
 		(unsigned long long)e->counts.goaways);
 	buf_fmt(json,
 		"\"ambiguous\":%llu,\"unprocessed\":%llu,\"refused\":%llu,\"retried\":%llu,"
-		"\"timeouts\":%llu,\"breakers_open\":%zu,\"put_off\":%llu,\"token_age_s\":%lld}",
+		"\"timeouts\":%llu,\"breakers_open\":%zu,\"put_off\":%llu,\"token_age_s\":%lld,"
+		"\"clock_skew_s\":%lld}",
 		(unsigned long long)e->ambiguous,
 		(unsigned long long)e->unprocessed,
 		(unsigned long long)e->refused, (unsigned long long)e->retried,
@@ -47,6 +48,7 @@ void engine_count(const struct engine *e, struct buf *json)
 		(unsigned long long)paced,
 		(long long)(oldest_unix_ms > 0
 				    ? (clock_unix_ms() - oldest_unix_ms) / 1000
-				    : -1));
+				    : -1),
+		(long long)skew_distance_s(&e->skew));
 	credentials_count(e->credentials, json);
 }

@@ -132,18 +132,18 @@ static int64_t days_of(const struct date *d)
 	return days - 719468;
 }
 
-/* Seconds since 1970, or -1. */
-static int64_t parse_http_date(struct span s)
+int64_t answer_date_s(struct span value)
 {
 	struct date d = { 0 };
 	size_t name = 0;
 	struct span rest;
 	bool is_date;
 
-	while (name < s.len && s.ptr[name] != ',' && s.ptr[name] != ' ') {
+	while (name < value.len && value.ptr[name] != ',' &&
+		value.ptr[name] != ' ') {
 		name++;
 	}
-	rest = (struct span){ s.ptr + name, s.len - name };
+	rest = (struct span){ value.ptr + name, value.len - name };
 	if (scan_char(&rest, ',')) {
 		is_date = scan_char(&rest, ' ') &&
 			  (scan_fixdate(rest, &d) || scan_rfc850(rest, &d));
@@ -180,7 +180,7 @@ int64_t answer_retry_after_ms(struct span value, int64_t now_unix_ms)
 		digits++;
 	}
 	if (digits != value.len) {
-		int64_t when_s = parse_http_date(value);
+		int64_t when_s = answer_date_s(value);
 
 		if (when_s < 0) {
 			return -1;

@@ -53,6 +53,9 @@ struct answer {
  */
 int64_t answer_retry_after_ms(struct span value, int64_t now_unix_ms);
 
+/* Reads an HTTP date in any of these forms: seconds since 1970, or -1. */
+int64_t answer_date_s(struct span value);
+
 /* Lower-case word for logs: "reconnect". */
 const char *answer_action_name(enum answer_action action);
 

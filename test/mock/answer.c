@@ -2,6 +2,9 @@
  * From a request to its answer: the vendor judges, a fault may step in, the
  * tally notes it, the answer leaves at once, later or never.
  */
+#include <time.h>
+
+#include "base/clock.h"
 #include "base/log.h"
 #include "connection.h"
 
@@ -97,6 +100,19 @@ static void take_fault(struct exchange *x, const struct fault *f)
 	}
 }
 
+struct span answer_date(struct exchange *x)
+{
+	time_t at = (time_t)(x->now_unix_ms / 1000);
+	struct tm tm;
+	char text[64];
+	size_t len = gmtime_r(&at, &tm) == NULL
+			     ? 0
+			     : strftime(text, sizeof(text),
+				       "%a, %d %b %Y %H:%M:%S GMT", &tm);
+
+	return exchange_note(x, text, len);
+}
+
 static void on_due(void *self)
 {
 	session_answer(self);
@@ -147,6 +163,9 @@ void answer_request(struct exchange *x)
 	struct vendor *v = vendor_of(x);
 	struct fault f = { .kind = FAULT_NONE, .retry_after_s = -1 };
 
+	x->now_unix_ms =
+		clock_unix_ms() + 1000 * (orders_of(x)->clock_ahead_s -
+						 orders_of(x)->clock_behind_s);
 	v->judge(v->self, x);
 	if (x->verdict.status == 200) {
 		f = choose_fault(x);

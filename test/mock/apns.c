@@ -178,7 +178,8 @@ static bool bearer_is(const struct bearer *b, struct span text)
 }
 
 /* Verifies a token not seen before and keeps it; NULL when it is no good. */
-static struct bearer *bearer_verify(struct apns *a, struct span text)
+static struct bearer *bearer_verify(
+	struct apns *a, struct span text, int64_t now_unix_ms)
 {
 	const struct apns_key *key = NULL;
 	struct bearer *b = NULL;
@@ -194,7 +195,7 @@ static struct bearer *bearer_verify(struct apns *a, struct span text)
 	if (key == NULL || !jws_is_es256_by(&j, key->key) ||
 		!json_is_text(json_get(claims, "iss"), key->team) ||
 		json_int(json_get(claims, "iat"), &iat_s) != 0 ||
-		iat_s > clock_unix_ms() / 1000 + CLOCK_SKEW_S) {
+		iat_s > now_unix_ms / 1000 + CLOCK_SKEW_S) {
 		goto out;
 	}
 	b = &a->bearers[a->verified % BEARERS_MAX];
@@ -211,8 +212,8 @@ out:
 	return b;
 }
 
-static struct bearer *bearer_find(
-	struct apns *a, struct bond *bond, struct span text)
+static struct bearer *bearer_find(struct apns *a, struct bond *bond,
+	struct span text, int64_t now_unix_ms)
 {
 	if (bearer_is(&a->bearers[bond->last], text)) {
 		return &a->bearers[bond->last];
@@ -223,7 +224,7 @@ static struct bearer *bearer_find(
 			return &a->bearers[i];
 		}
 	}
-	return bearer_verify(a, text);
+	return bearer_verify(a, text, now_unix_ms);
 }
 
 /* Whether a connection may use this token: Apple allows a new one every 20
@@ -278,11 +279,11 @@ static const char *check_bearer(struct apns *a, struct exchange *x)
 	text.ptr += strlen("bearer ");
 	text.len -= strlen("bearer ");
 	x->verdict.credential = text;
-	const struct bearer *b = bearer_find(a, bond, text);
+	const struct bearer *b = bearer_find(a, bond, text, x->now_unix_ms);
 	if (b == NULL) {
 		return "InvalidProviderToken";
 	}
-	if (clock_unix_ms() / 1000 - b->iat_s > TOKEN_LIFE_S) {
+	if (x->now_unix_ms / 1000 - b->iat_s > TOKEN_LIFE_S) {
 		return "ExpiredProviderToken";
 	}
 	if (bond->key == NULL) {

@@ -94,7 +94,8 @@ struct exchange {
 	bool has_duplicate; /* a header field came twice */
 	bool is_early;      /* judged before the body was read */
 	bool is_judged;
-	bool is_answered; /* the end of the answer is on its way */
+	bool is_answered;    /* the end of the answer is on its way */
+	int64_t now_unix_ms; /* by the vendor's clock, when it is judged */
 	struct verdict verdict;
 	struct buf answer; /* body of the answer */
 	size_t answer_sent_bytes;
@@ -112,6 +113,8 @@ struct vendor {
 
 	/* Concurrent streams of a connection. */
 	uint32_t stream_limit;
+
+	bool tells_date; /* in a field of each answer */
 
 	/* A new connection may have one stream until it is trusted. */
 	bool has_probation;

@@ -49,6 +49,8 @@ struct orders {
 	uint64_t reset_every;
 	uint64_t close_after;  /* requests on a connection */
 	uint64_t stream_limit; /* 0: what the option says */
+	int64_t clock_ahead_s; /* the vendor's clock, of this host's */
+	int64_t clock_behind_s;
 	bool is_early;
 	bool is_silent;
 	bool is_frozen;  /* neither reads nor writes: a dead peer */

@@ -670,6 +670,7 @@ struct vendor fcm_vendor(struct fcm *f)
 		.hosts = " fcm.googleapis.com ",
 		.self = f,
 		.stream_limit = 100, /* firebase/firebase-admin-node#2943 */
+		.tells_date = true,
 		.judge = judge,
 		.format = format,
 	};

@@ -88,6 +88,9 @@ void connection_close_all(struct mock *m);
 
 /* --- answer.c -------------------------------------------------------------- */
 
+/* Value of a date field: the vendor's time. */
+struct span answer_date(struct exchange *x);
+
 /* The head is complete.  May answer at once, or refuse the stream. */
 void answer_head(struct exchange *x);
 

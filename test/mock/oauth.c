@@ -168,9 +168,8 @@ static bool is_audience(const struct exchange *x,
 	return false;
 }
 
-static const char *time_problem(const struct json *claims)
+static const char *time_problem(const struct json *claims, int64_t now_s)
 {
-	int64_t now_s = clock_unix_ms() / 1000;
 	int64_t iat_s = 0;
 	int64_t exp_s = 0;
 
@@ -208,7 +207,7 @@ static const struct google_account *check_assertion(
 		v->detail = "Invalid JWT: Failed audience check.";
 		return NULL;
 	}
-	v->detail = time_problem(claims);
+	v->detail = time_problem(claims, x->now_unix_ms / 1000);
 	if (v->detail != NULL) {
 		return NULL;
 	}
@@ -354,6 +353,7 @@ struct vendor oauth_vendor(struct oauth *o)
 		.hosts = " oauth2.googleapis.com ",
 		.self = o,
 		.stream_limit = 100,
+		.tells_date = true,
 		.judge = judge,
 		.format = format,
 	};

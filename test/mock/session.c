@@ -420,7 +420,8 @@ void session_answer(struct exchange *x)
 {
 	const struct verdict *v = &x->verdict;
 	struct connection *c = x->conn;
-	nghttp2_nv fields[4];
+	const struct orders *o = &c->mock->control.of[c->vendor];
+	nghttp2_nv fields[5];
 	size_t count = 0;
 	char text[24];
 
@@ -443,6 +444,12 @@ void session_answer(struct exchange *x)
 			(long long)v->retry_after_s) == 0) {
 		fields[count++] = field_of(
 			"retry-after", exchange_note(x, text, strlen(text)), 0);
+	}
+	/* Apple's answers have no date; with an order they do, so that clients
+	 * can be tried with one. */
+	if (c->mock->vendors[c->vendor].tells_date || o->clock_ahead_s > 0 ||
+		o->clock_behind_s > 0) {
+		fields[count++] = field_of("date", answer_date(x), 0);
 	}
 	nghttp2_data_provider body = {
 		.source.ptr = x,

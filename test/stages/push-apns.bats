@@ -1021,8 +1021,9 @@ with_certificate() { # FILE [JQ-FILTER]
 	[[ $stderr != *bearer* ]]
 }
 
-@test "the counters tell connections, streams and what went wrong" {
-	python3 - counters.sock >datagrams <<-'END' 3>&- 4>&- &
+# Keeps the datagrams that come, up to the first with TEXT: listen TEXT
+listen() {
+	python3 - counters.sock "$1" >datagrams <<-'END' 3>&- 4>&- &
 		import socket, sys
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		s.bind(sys.argv[1])
@@ -1030,15 +1031,45 @@ with_certificate() { # FILE [JQ-FILTER]
 		while True:
 		    d = s.recv(65536)
 		    print(d.decode(), flush=True)
-		    if b'"accepted":2' in d:
+		    if sys.argv[2].encode() in d:
 		        break
 	END
-	local listener=$!
+	listener=$!
 	wait_until 10 test -S counters.sock
+}
+
+@test "the counters tell connections, streams and what went wrong" {
+	local listener
+	listen '"accepted":2'
 	start -p apns push-apns -c push.conf --counters "$PWD/counters.sock"
 	feed apns "$(tasks 2)"$'\n'
 	wait "$listener"
 	stop apns
 	tail -n 1 datagrams | jq -e '.vendor | .connections >= 1 and .connects >= 1 and .streams == 0
-		and .waiting == 0 and .breakers_open == 0 and .ambiguous == 0 and .goaways == 0 and .token_age_s >= 0'
+		and .waiting == 0 and .breakers_open == 0 and .ambiguous == 0 and .goaways == 0
+		and .token_age_s >= 0 and .clock_skew_s == -1'
+}
+
+@test "a clock that is not Apple's is told, once" {
+	mock_control '{"apns": {"clock_ahead_s": 300}}'
+	tasks 50 >in
+	stage_file in push-apns -c push.conf
+	has 'length == 50 and all(.trace.reason == "ok")'
+	[[ $stderr =~ "clock is "(299|30[0-9])" s behind the vendor's" ]]
+	[ "$(grep -c "behind the vendor's" "$stderr_file")" -eq 1 ]
+	mock_control '{"apns": {"clock_behind_s": 200}}'
+	stage "$(task "$(token 00)")" push-apns -c push.conf
+	logged "ahead of the vendor's"
+	mock_control '{"apns": {"clock_behind_s": 20}}'
+	stage "$(task "$(token 00)")" push-apns -c push.conf
+	[[ $stderr != *"the vendor's"* ]]
+}
+
+@test "a fresh token that is too old for Apple: the clock is named" {
+	mock_control '{"apns": {"clock_ahead_s": 7200}}'
+	stage "$(task "$(token 00)")" push-apns -c push.conf
+	has '.[0].trace | .reason == "reauth" and .apns[2].answer == "ExpiredProviderToken"'
+	logged "the token of app 'shop' is refused as too old"
+	logged "this host's clock is wrong"
+	logged "behind the vendor's"
 }

@@ -416,3 +416,18 @@ alone() {
 	[[ $stderr != *Bearer* ]]
 	[[ $stderr != *assertion* ]]
 }
+
+@test "a clock that Google does not bear is named" {
+	mock_control '{"oauth": {"clock_ahead_s": 7200}}'
+	stage "$(task ok-1)" push-fcm -c push.conf
+	has '.[0].trace.reason == "vendor-config"'
+	logged "behind the vendor's"
+	logged invalid_grant
+	mock_control '{"oauth": {"clock_behind_s": 200}}'
+	stage "$(task ok-1)" push-fcm -c push.conf
+	logged "ahead of the vendor's"
+	mock_control '{"oauth": {"clock_ahead_s": 100}, "fcm": {"clock_ahead_s": 100}}'
+	stage "$(task ok-1)" push-fcm -c push.conf
+	has '.[0].trace.reason == "ok"'
+	logged "behind the vendor's"
+}

@@ -456,10 +456,10 @@ counts_to() { # N
 	}
 	say pop 1 '"claimed":7,"in_flight":3'
 	say risk 4 '"stops":2'
-	say apns 2 '"vendor":{"connections":2,"streams":9,"waiting":1,"delayed":4,"connects":3,"goaways":1,"token_age_s":600,"breakers_open":1,"put_off":6},
+	say apns 2 '"vendor":{"connections":2,"streams":9,"waiting":1,"delayed":4,"connects":3,"goaways":1,"token_age_s":600,"clock_skew_s":3,"breakers_open":1,"put_off":6},
 		"credentials":[{"app":"shop","connections":2,"streams":9,"breakers_open":1,"token_age_s":600,"token_failures":0},
 			{"app":"bank","certificate_expires_s":1790000000}]'
-	say apns 3 '"vendor":{"connections":1,"streams":5,"waiting":0,"delayed":0,"connects":2,"goaways":0,"token_age_s":-1,"breakers_open":0,"put_off":1},
+	say apns 3 '"vendor":{"connections":1,"streams":5,"waiting":0,"delayed":0,"connects":2,"goaways":0,"token_age_s":-1,"clock_skew_s":-1,"breakers_open":0,"put_off":1},
 		"credentials":[{"app":"shop","connections":1,"streams":5,"breakers_open":0,"token_failures":3,"token_expires_s":1763629000},
 			{"app":"bank","certificate_expires_s":1780000000,"token_failures":0}]'
 	heard() { get /metrics | grep -Fxq 'push_vendor_connections{node="apns"} 3'; }
@@ -467,6 +467,7 @@ counts_to() { # N
 	get /metrics >metrics
 	grep -Fxq 'push_vendor_streams{node="apns"} 14' metrics
 	grep -Fxq 'push_vendor_token_age_seconds{node="apns"} 600' metrics
+	grep -Fxq 'push_vendor_clock_skew_seconds{node="apns"} 3' metrics
 	grep -Fxq 'push_vendor_events_total{node="apns",what="connects"} 5' metrics
 	grep -Fxq 'push_in_flight_records{node="pop"} 3' metrics
 	grep -Fxq 'push_claimed_total{node="pop"} 7' metrics
