@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "stage/stage.h"
+#include "stats/plot.h"
 #include "stats/report.h"
 #include "stats/serve.h"
 #include "stats/sla.h"
@@ -20,6 +21,7 @@
 struct app {
 	bool is_report;
 	const char *format;
+	const char *plot;
 	const char *listen;
 	const char *ports_file;
 	bool is_watched;
@@ -37,6 +39,8 @@ static const struct opt opts[] = {
 		"print the numbers when the input ends, instead of serving them"),
 	OPT_TEXT("format", "table|json|csv", &app.format, NULL,
 		"form of the report; default table"),
+	OPT_TEXT("plot", "FILE", &app.plot, NULL,
+		"with --report, also draw latency and backlog over time; .svg or .png"),
 	OPT_FLAG("watch", &app.is_watched,
 		"print a live table once a second"),
 	OPT_TEXT("from", "URL", &app.from, NULL,
@@ -66,6 +70,13 @@ static int app_open(void *self, struct run *run, struct err *err)
 			"--format wants table, json or csv, not '%s'",
 			a->format);
 	}
+	if (a->plot != NULL && !a->is_report) {
+		return err_usage(err, 0, "--plot goes with --report");
+	}
+	if (a->plot != NULL && plot_check(a->plot, err) != 0) {
+		return -1;
+	}
+	a->stats->has_timelines = a->plot != NULL;
 	if (a->from != NULL) {
 		a->watch = watch_open(run_loop(run), a->from);
 		return 0;
@@ -117,6 +128,9 @@ static void app_report(const struct app *a)
 		fatal(err_status(&err), "%s", err.text);
 	}
 	buf_release(&out);
+	if (a->plot != NULL && plot_draw(a->stats, a->plot, &err) != 0) {
+		fatal(err_status(&err), "%s", err.text);
+	}
 }
 
 static void app_close(void *self)

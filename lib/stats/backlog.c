@@ -95,3 +95,29 @@ void backlog_peak(const struct backlog *b, struct backlog_peak *out)
 			    (double)(b->to_unix_us - b->from_unix_us);
 	}
 }
+
+void backlog_series(const struct backlog *b, int64_t from_unix_us,
+	int64_t slice_us, size_t count, int64_t *most)
+{
+	int64_t now = 0;
+	size_t slice = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		most[i] = 0;
+	}
+	if (b->changes == NULL) {
+		return;
+	}
+	for (int64_t step = b->low; step <= b->high; step++) {
+		int64_t at = (step << b->shift) - from_unix_us;
+
+		while (slice + 1 < count &&
+			at >= (int64_t)(slice + 1) * slice_us) {
+			most[++slice] = now;
+		}
+		now += b->changes[step & RING_MASK];
+		if (now > most[slice]) {
+			most[slice] = now;
+		}
+	}
+}

@@ -10,6 +10,7 @@
 #ifndef PUSH_STATS_BACKLOG_H
 #define PUSH_STATS_BACKLOG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { BACKLOG_STEPS = 1 << 17 };
@@ -42,5 +43,10 @@ void backlog_add(
 
 /* All zero when nothing was added. */
 void backlog_peak(const struct backlog *b, struct backlog_peak *out);
+
+/* The greatest backlog within each of `count' slices of `slice_us' from `from'
+ * on. */
+void backlog_series(const struct backlog *b, int64_t from_unix_us,
+	int64_t slice_us, size_t count, int64_t *most);
 
 #endif

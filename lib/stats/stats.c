@@ -100,6 +100,10 @@ static void take_stamp(struct stats *s, const struct record *r,
 
 		backlog_add(&node->backlog, enter, enter + total);
 	}
+	if (s->has_timelines) {
+		timeline_add(
+			&node->timeline, r->t0_unix_us + stamp->out_us, total);
+	}
 	w->previous_us = stamp->out_us;
 	if (!w->has_answer) {
 		w->end_us = stamp->out_us;
@@ -240,10 +244,12 @@ void stats_free(struct stats *s)
 	}
 	for (size_t n = 0; n < s->node_count; n++) {
 		backlog_release(&s->nodes[n].backlog);
+		timeline_release(&s->nodes[n].timeline);
 	}
 	for (size_t v = 0; v < s->vendor_count; v++) {
 		hist_release(&s->vendors[v].asked.latency);
 	}
+	timeline_release(&s->delivered);
 	senders_release(&s->senders);
 	mem_free(s);
 }
@@ -282,6 +288,10 @@ static void take_ends(struct stats *s, const struct record *r,
 			s->delivery[p][k].records++;
 			s->delivery[p][k].late +=
 				total_us > sla->limits_us[SLA_END_TO_END][p][k];
+			if (s->has_timelines) {
+				timeline_add(&s->delivered,
+					r->t0_unix_us + w->end_us, total_us);
+			}
 		}
 	}
 }

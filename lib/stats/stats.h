@@ -20,6 +20,7 @@
 #include "stats/recent.h"
 #include "stats/senders.h"
 #include "stats/sla.h"
+#include "stats/timeline.h"
 
 /* All labels are bounded; what comes beyond is counted under "other". */
 enum {
@@ -38,7 +39,8 @@ struct stats_cell {
 struct stats_node {
 	struct stats_label name;
 	struct stats_cell cells[PRIORITY_COUNT][KIND_COUNT];
-	struct backlog backlog; /* empty unless asked for */
+	struct backlog backlog;   /* empty unless asked for */
+	struct timeline timeline; /* of its latency; the same */
 };
 
 struct stats_answer {
@@ -62,6 +64,7 @@ struct stats_kept {
 
 struct stats {
 	bool has_backlog;
+	bool has_timelines; /* the caller may set it before the first record */
 	uint64_t records;
 	uint64_t unreadable; /* lines that this reader could not read */
 	uint64_t untimed;    /* stamps that make no sense */
@@ -76,6 +79,7 @@ struct stats {
 	struct hist end_to_end[PRIORITY_COUNT][KIND_COUNT][OUTCOME_COUNT];
 	/* Of those that a vendor took or refused for good. */
 	struct stats_kept delivery[PRIORITY_COUNT][KIND_COUNT];
+	struct timeline delivered; /* how long these took end to end */
 	struct stats_node nodes[STATS_NODES_MAX]; /* in the chain's order */
 	size_t node_count;
 	struct stats_vendor vendors[STATS_VENDORS_MAX];

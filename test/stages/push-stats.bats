@@ -163,6 +163,82 @@ counts_to() { # N
 	[[ $output == *'latency,"a,""b",normal,single,,1,'* ]]
 }
 
+@test "the picture is drawn by gnuplot, as SVG and as PNG" {
+	many 300 >captured.ndjson
+	stage_file captured.ndjson push-stats --report --format json --plot seen.svg
+	[ "$status" -eq 0 ]
+	has '.[0].records == 300' # the report is there all the same
+	python3 - seen.svg >texts <<-'END'
+		import sys, xml.etree.ElementTree as tree
+		for text in tree.parse(sys.argv[1]).iter("{http://www.w3.org/2000/svg}text"):
+		    print("".join(text.itertext()))
+	END
+	for text in '300 records, 2025-11-20' 'Latency over time, p99' 'end to end' p50 UTC; do
+		grep -Fxq "$text" texts || { echo "no text '$text'" && cat texts && return 1; }
+	done
+	for node in pop auth risk lookup apns fcm ack; do
+		[ "$(grep -cx $node texts)" -eq 3 ] # a bar and a line in two panels
+	done
+	stage_file captured.ndjson push-stats --report --plot seen.png
+	[ "$status" -eq 0 ]
+	[ "$(head -c 8 seen.png | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]
+	[ "$(echo ./*.new)" = './*.new' ]
+}
+
+@test "the picture shows the numbers of the report" {
+	many 300 >captured.ndjson
+	mkdir fake
+	printf '#!/bin/sh\ncat >"%s/script"\n' "$PWD" >fake/gnuplot
+	chmod +x fake/gnuplot
+	PATH=$PWD/fake:$PATH push-stats --report --format json --plot seen.svg <captured.ndjson >report
+	block() { sed -n "/^\\\$$1 << END$/,/^END$/p" script | sed '1d; $d'; }
+	# Percentiles in milliseconds, to three digits.
+	jq -r '.nodes[] | [.node, .total.p50_us, .total.p95_us, .total.p99_us] | @tsv' report |
+		awk '{ printf "\"%s\" %.3f %.3f %.3f\n", $1, $2 / 1000, $3 / 1000, $4 / 1000 }' >want
+	diff want <(block nodes)
+	# The greatest backlog of each node is in its line, and the line ends at nothing.
+	local n=0
+	while read -r most; do
+		[ "$(block "backlog$n" | awk '$2 > most { most = $2 } END { print most + 0 }')" = "$most" ]
+		[ "$(block "backlog$n" | wc -l)" = 300 ]
+		block "time$n" | awk '$1 <= last || $2 <= 0 { exit 1 } { last = $1 } END { if (NR < 2 || NR > 128) exit 1 }'
+		n=$((n + 1))
+	done < <(jq '.nodes[].backlog.max' report)
+	[ "$n" = 7 ]
+	# No slice's p99 is above the greatest latency, and the greatest is in one of them.
+	block time4 | awk -v most="$(jq '.nodes[4].total.max_us / 1000' report)" \
+		'$2 > most * 1.0001 { exit 1 } $2 > seen { seen = $2 } END { if (seen < most * 0.98) exit 1 }'
+}
+
+@test "a picture that cannot be drawn says why" {
+	many 10 >captured.ndjson
+	stage_file captured.ndjson push-stats --report --plot seen.gif
+	[ "$status" -eq 100 ]
+	logged 'wants a file that ends in .svg or .png'
+	stage_file captured.ndjson push-stats --plot seen.svg
+	[ "$status" -eq 100 ]
+	logged '--plot goes with --report'
+	mkdir tools
+	ln -s "$(command -v push-stats)" tools/
+	stage_file captured.ndjson env PATH="$PWD/tools" push-stats --report --plot seen.svg
+	[ "$status" -eq 100 ]
+	logged 'gnuplot is not installed'
+	stage_file captured.ndjson push-stats --report --plot "$PWD/nowhere/seen.svg"
+	[ "$status" -eq 111 ]
+	logged 'cannot write'
+	stage '{"app":"shop"}
+' push-stats --report --plot seen.svg
+	[ "$status" -eq 100 ]
+	logged 'no record has stamps'
+	printf '#!/bin/sh\nexit 3\n' >tools/gnuplot
+	chmod +x tools/gnuplot
+	PATH=$PWD/tools:$PATH stage_file captured.ndjson push-stats --report --plot seen.svg
+	[ "$status" -eq 111 ]
+	logged 'gnuplot ended with status 3'
+	[ ! -e seen.svg ]
+	[ ! -e seen.svg.new ]
+}
+
 @test "no input gives an empty report" {
 	stage '' push-stats --report --format json
 	[ "$status" -eq 0 ]
