@@ -49,7 +49,10 @@ static int read_rules(const struct app *a, struct run *run,
 		quiet_new(quiet, run_conf(run), err) != 0) {
 		return -1;
 	}
-	if (zones_get(zones, quiet_default_zone(*quiet)) == NULL) {
+	/* Nobody needs tzdata for caps alone. */
+	if ((quiet_count(*quiet) > 0 ||
+		    !span_is(quiet_default_zone(*quiet), "UTC")) &&
+		zones_get(zones, quiet_default_zone(*quiet)) == NULL) {
 		return err_usage(err, 0,
 			"fatigue.time_zone: no time zone '%s' in this system's "
 			"tzdata",

@@ -3,17 +3,24 @@
 
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "policy/match.h"
 
-enum { MINUTE_S = 60, HOUR_S = 3600, NAME_MAX_BYTES = 1024 };
+enum {
+	MINUTE_S = 60,
+	HOUR_S = 3600,
+	SPREAD_MAX_MS = 12 * HOUR_S * 1000,
+	NAME_MAX_BYTES = 1024
+};
 
 struct rule {
 	struct match match;
 	int64_t from_s; /* of the local day */
 	int64_t to_s;
 	enum quiet_action action;
-	char *name; /* owned; "marketing quiet 22:00-08:00" */
+	int64_t spread_ms; /* deferred: over so long behind the end */
+	char *name;        /* owned; "marketing quiet 22:00-08:00" */
 };
 
 struct quiet {
@@ -77,6 +84,14 @@ static int rule_parse(struct rule *rule, const struct json *v, struct err *err)
 	rule->action = json_is_text(json_get(v, "then"), "defer")
 			       ? QUIET_DEFER
 			       : QUIET_SUPPRESS;
+	rule->spread_ms = conf_duration_ms(json_get(v, "spread"), 0);
+	if (rule->spread_ms > 0 && rule->action != QUIET_DEFER) {
+		return err_usage(
+			err, 0, "'spread' is for 'then' \"defer\" only");
+	}
+	if (rule->spread_ms > SPREAD_MAX_MS) {
+		return err_usage(err, 0, "'spread' is longer than 12h");
+	}
 	rule->name = rule_name_take(rule, from, to);
 	return 0;
 }
@@ -146,6 +161,37 @@ struct span quiet_zone(const struct quiet *q, const struct record *r)
 	return (struct span){ NULL, 0 };
 }
 
+/* A place in [0, most) that is the record's own, the same whenever it is asked:
+ * by its push and user, so that a campaign's users, who all wait for one
+ * instant, do not come back in one second. */
+static int64_t place_in(const struct record *r, int64_t most)
+{
+	struct span who = r->user.ptr != NULL ? r->user : r->token;
+	struct digest_part parts[] = {
+		{ r->uid.ptr, r->uid.len },
+		{ who.ptr, who.len },
+	};
+	struct digest d = digest_of_parts(parts, 2);
+	uint64_t n;
+
+	memcpy(&n, d.bytes, sizeof(n));
+	return most > 0 ? (int64_t)(n % (uint64_t)most) : 0;
+}
+
+/* When a deferred record is due: behind the end of the night, but before it
+ * expires. */
+static int64_t due_unix_ms(
+	const struct rule *rule, const struct record *r, int64_t end_unix_ms)
+{
+	int64_t room_ms = rule->spread_ms;
+
+	if (r->expires_unix_ms > 0 &&
+		r->expires_unix_ms - end_unix_ms < room_ms) {
+		room_ms = r->expires_unix_ms - end_unix_ms;
+	}
+	return end_unix_ms + place_in(r, room_ms);
+}
+
 struct quiet_verdict quiet_judge(
 	const struct quiet *q, const struct record *r, struct zone *zone)
 {
@@ -167,6 +213,9 @@ struct quiet_verdict quiet_judge(
 		if (r->expires_unix_ms > 0 &&
 			v.until_unix_ms >= r->expires_unix_ms) {
 			v.action = QUIET_SUPPRESS;
+		}
+		if (v.action == QUIET_DEFER) {
+			v.until_unix_ms = due_unix_ms(rule, r, v.until_unix_ms);
 		}
 		return v;
 	}

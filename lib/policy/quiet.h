@@ -39,7 +39,7 @@ enum quiet_action { QUIET_PASS, QUIET_SUPPRESS, QUIET_DEFER };
 struct quiet_verdict {
 	enum quiet_action action;
 	const char *rule;      /* its name; borrowed */
-	int64_t until_unix_ms; /* the end of the quiet hours */
+	int64_t until_unix_ms; /* their end, or the record's place behind it */
 };
 
 /* The first rule that is for the record and in force at its now decides.  One

@@ -143,6 +143,7 @@ static const struct conf_row table[] = {
 	{ "fatigue.quiet_hours[].from", "text", "its begin, such as \"22:00\"" },
 	{ "fatigue.quiet_hours[].to", "text", "its end, such as \"08:00\"" },
 	{ "fatigue.quiet_hours[].then", "suppress|defer", "drop, or keep until the end; default suppress" },
+	{ "fatigue.quiet_hours[].spread", "duration", "deferred ones go over so long behind the end, not all at once; default 0s" },
 	{ "fatigue.time_zone", "text", "of users of whom none is known; default UTC" },
 
 	{ "apns", "object", "push-apns" },
