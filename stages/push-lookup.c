@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "policy/fanout.h"
+#include "policy/platforms.h"
 #include "stage/stage.h"
 #include "store/lookup.h"
 #include "store/store.h"
@@ -46,22 +48,43 @@ static int app_load(void *self, struct run *run, struct err *err)
 
 	a->run = run;
 	if (a->lookup == NULL) {
-		a->lookup = lookup_new(app_emit, a);
+		a->lookup = lookup_new(app_emit, a, run_is_replay(run));
 	}
 	if (a->url != NULL && strcmp(url, a->url) == 0) {
+		lookup_allow(a->lookup, platforms_new(run_conf(run)));
 		mem_free(url);
 		return 0;
 	}
 	if (strcmp(url, "memory:") == 0) {
 		log_warn("no device registry: users have no devices");
+	} else if (run_is_replay(run) && a->store_url == NULL) {
+		log_info(
+			"tasks that were captured before they were looked up get "
+			"the devices of today's registry");
 	}
 	if (lookup_open(a->lookup, url, err) != 0) {
 		mem_free(url);
 		return -1;
 	}
+	lookup_allow(a->lookup, platforms_new(run_conf(run)));
 	mem_free(a->url);
 	a->url = url;
 	return 0;
+}
+
+/* In a replay: what hung on the registry of the captured day stays as it was. */
+static void decide_as_captured(struct batch *batch)
+{
+	BATCH_EACH_UNDECIDED(batch, rec)
+	{
+		enum reason was = fanout_captured(rec);
+
+		if (was == REASON_SEGMENT_REST) {
+			record_retry(rec, was, 0);
+		} else if (was != REASON_NONE) {
+			record_decide(rec, was);
+		}
+	}
 }
 
 /* One page of one segment a turn: 1 when there was one, so that there may be
@@ -90,6 +113,9 @@ static int app_handle(void *self, struct batch *batch, struct err *err)
 {
 	struct app *a = self;
 
+	if (run_is_replay(a->run)) {
+		decide_as_captured(batch);
+	}
 	lookup_begin(a->lookup, run_pool(a->run));
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{

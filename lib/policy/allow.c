@@ -16,17 +16,12 @@ static bool read_names(const struct json *list, struct nameset *set)
 
 void allow_init(struct allow *allow, const struct json *app)
 {
-	const struct json *platforms = json_get(app, "platforms");
 	const struct json *priorities = json_get(app, "priorities");
-	struct json_iter it = json_iter(platforms);
+	struct json_iter it = json_iter(priorities);
 	const struct json *v;
 
-	*allow = (struct allow){ .has_platforms = platforms != NULL,
+	*allow = (struct allow){ .platforms = platforms_read(app),
 		.has_priorities = priorities != NULL };
-	while ((v = json_next(&it)) != NULL) {
-		allow->platforms[platform_parse(json_text(v))] = true;
-	}
-	it = json_iter(priorities);
 	while ((v = json_next(&it)) != NULL) {
 		for (int i = 0; i < PRIORITY_COUNT; i++) {
 			if (json_is_text(v, priority_name((enum priority)i))) {
@@ -108,17 +103,19 @@ static struct span bad_platform(
 	const struct json *v;
 	struct span name;
 
-	if (r->device != NULL && !allow->platforms[r->platform]) {
+	if (r->device != NULL &&
+		!platforms_allow(&allow->platforms, r->platform)) {
 		return span_of(platform_name(r->platform));
 	}
 	while ((v = json_next(&it)) != NULL) {
 		name = json_text(json_get(v, "platform"));
-		if (!allow->platforms[platform_parse(name)]) {
+		if (!platforms_allow(&allow->platforms, platform_parse(name))) {
 			return name;
 		}
 	}
 	/* Topics and conditions are FCM's, channels Apple's; FCM reaches both. */
-	if (r->channel.ptr != NULL && !allow->platforms[PLATFORM_IOS]) {
+	if (r->channel.ptr != NULL &&
+		!platforms_allow(&allow->platforms, PLATFORM_IOS)) {
 		return span_of(platform_name(PLATFORM_IOS));
 	}
 	return (struct span){ NULL, 0 };
@@ -129,7 +126,7 @@ struct allow_fault allow_judge(
 {
 	struct span bad = { NULL, 0 };
 
-	if (allow->has_platforms) {
+	if (allow->platforms.is_listed) {
 		bad = bad_platform(allow, r);
 	}
 	if (bad.ptr != NULL) {

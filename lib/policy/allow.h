@@ -9,16 +9,16 @@
 #include <stddef.h>
 
 #include "policy/nameset.h"
+#include "policy/platforms.h"
 #include "record/json.h"
 #include "record/record.h"
 
 struct allow {
-	bool has_platforms; /* a list was given, as with the next ones */
-	bool has_priorities;
+	struct platforms_set platforms;
+	bool has_priorities; /* a list was given, as with the next ones */
 	bool has_categories;
 	bool has_topics;
 	bool has_channels;
-	bool platforms[PLATFORM_ANDROID + 1];
 	bool priorities[PRIORITY_COUNT];
 	struct nameset categories; /* owned, as the next two */
 	struct nameset topics;     /* one that ends with * is a beginning */

@@ -87,7 +87,8 @@ static bool is_apart(const struct fanout *f, const struct record *child)
 	return false;
 }
 
-void fanout_begin(struct fanout *f, const struct record *r)
+void fanout_begin(struct fanout *f, const struct record *r,
+	const struct platforms_set *platforms)
 {
 	static const char *const without[] = { "devices", "users", "segment",
 		"part", NULL };
@@ -96,6 +97,7 @@ void fanout_begin(struct fanout *f, const struct record *r)
 	enum fanout_source source = fanout_source(r);
 	bool is_users = source == FANOUT_USERS || source == FANOUT_SEGMENT;
 
+	f->platforms = platforms;
 	f->devices_count = 0;
 	f->apart = told_apart(r);
 	buf_reset(&f->task);
@@ -180,6 +182,9 @@ struct record *fanout_child(struct fanout *f, struct record_pool *pool,
 		reason = part->without;
 	} else if (child->platform == PLATFORM_NONE) {
 		reason = REASON_BAD_TARGET;
+	} else if (f->platforms != NULL &&
+		   !platforms_allow(f->platforms, child->platform)) {
+		reason = REASON_PLATFORM_NOT_ALLOWED;
 	} else if (is_repeated(f, child)) {
 		reason = REASON_DUPLICATE;
 	} else if (is_apart(f, child)) {
@@ -221,4 +226,20 @@ struct record *fanout_rest(struct fanout *f, struct record_pool *pool,
 		record_retry(rest, REASON_SEGMENT_REST, 0);
 	}
 	return rest;
+}
+
+enum reason fanout_captured(const struct record *r)
+{
+	static const enum reason kept[] = { REASON_NO_DEVICE,
+		REASON_EMPTY_SEGMENT, REASON_DUPLICATE, REASON_SET_APART,
+		REASON_BAD_TARGET, REASON_SEGMENT_REST };
+	enum reason was;
+
+	(void)record_captured(r, &was);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		if (was == kept[i]) {
+			return was;
+		}
+	}
+	return REASON_NONE;
 }

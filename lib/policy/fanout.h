@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/digest.h"
+#include "policy/platforms.h"
 #include "record/record.h"
 
 /* Where the targets of a record come from. */
@@ -29,7 +30,8 @@ enum fanout_source fanout_source(const struct record *r);
 struct fanout {
 	struct buf task; /* of the record being spread out, without targets */
 	struct buf json;
-	struct span apart;      /* borrowed: what push-pop said, by blanks */
+	struct span apart; /* borrowed: what push-pop said, by blanks */
+	const struct platforms_set *platforms; /* borrowed; NULL: all */
 	struct digest *devices; /* owned; those of its parts so far */
 	size_t devices_count;
 	size_t devices_cap;
@@ -44,8 +46,10 @@ bool fanout_apart(const struct record *r, char dst[FANOUT_APART_BYTES]);
 void fanout_init(struct fanout *f);
 void fanout_release(struct fanout *f);
 
-/* Begins a record whose source is not NONE or BAD. */
-void fanout_begin(struct fanout *f, const struct record *r);
+/* Begins a record whose source is not NONE or BAD; its app may send to these
+ * platforms, NULL: to all. */
+void fanout_begin(struct fanout *f, const struct record *r,
+	const struct platforms_set *platforms);
 
 /* One part of the task. */
 struct fanout_part {
@@ -71,9 +75,15 @@ struct record *fanout_rest(struct fanout *f, struct record_pool *pool,
 /*
  * The record of a part, to be emitted or freed.  It comes decided when it has no
  * device, when the platform is unknown or the device is no object (bad-target),
- * or when another part of the task has the same device (duplicate).
+ * when the app may not send to the platform, or when another part of the task has
+ * the same device (duplicate).
  */
 struct record *fanout_child(struct fanout *f, struct record_pool *pool,
 	const struct record *r, const struct fanout_part *part);
+
+/* In a replay: what was decided here when the record was captured, as far as
+ * that hung on the registry or on other parts of its task; REASON_NONE: it is
+ * decided anew. */
+enum reason fanout_captured(const struct record *r);
 
 #endif

@@ -44,6 +44,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"the user has no registered device" },
 	[REASON_EMPTY_SEGMENT] = { "empty-segment", OUTCOME_SUPPRESSED, ACK_RELEASE,
 		"nobody is in the segment" },
+	[REASON_PLATFORM_NOT_ALLOWED] = { "platform-not-allowed", OUTCOME_SUPPRESSED, ACK_RELEASE,
+		"the user's device is of a platform that the app may not send to" },
 	[REASON_LEASE_LOST] = { "lease-lost", OUTCOME_SUPPRESSED, ACK_LEAVE,
 		"the lease ran out before sending, so another worker has the task" },
 

@@ -80,6 +80,22 @@ const struct json *record_captured(const struct record *r, enum reason *reason)
 	return r->body->captured == NULL ? NULL : json_root(r->body->captured);
 }
 
+/* Whether this node gave the outcome: what is decided is not stamped by the
+ * stages behind, but by push-ack. */
+static bool is_decider(const struct record *r, const char *node)
+{
+	struct json_iter it = json_iter(r->trace);
+	struct record_stamp stamp;
+	bool is = false;
+
+	while (record_stamp_next(&it, &stamp)) {
+		if (!span_is(stamp.node, "ack")) {
+			is = span_is(stamp.node, node);
+		}
+	}
+	return is;
+}
+
 void record_rewind(struct record *r, const char *node)
 {
 	struct record_body *b = r->body;
@@ -89,11 +105,13 @@ void record_rewind(struct record *r, const char *node)
 	int64_t in_unix_us;
 	struct json_doc *captured;
 	enum reason reason;
+	enum reason own_reason;
 
 	if (r->trace == NULL) {
 		rewind_task(r);
 		return;
 	}
+	own_reason = is_decider(r, node) ? r->reason : REASON_NONE;
 	buf_init(&trace, SIZE_MAX);
 	if (!cut_trace(r, node, &trace, &own)) {
 		own.in_us = own.out_us = last_out_us(r);
@@ -123,6 +141,6 @@ void record_rewind(struct record *r, const char *node)
 	r->in_unix_us = r->now_unix_us = in_unix_us;
 	b->replay_out_unix_us = own.out_us;
 	b->captured = captured;
-	b->captured_reason = reason;
+	b->captured_reason = own_reason;
 	b->pool->replay_unix_us = in_unix_us;
 }

@@ -16,15 +16,19 @@ struct lookup {
 	struct segments *segments;      /* owned; NULL likewise */
 	struct devices_queries queries; /* of the batch, or of a page */
 	size_t used; /* of them, by records that were spread out */
+	struct platforms *platforms; /* owned; NULL: of no app any */
+	bool is_replay;
 	struct fanout fanout;
 	struct buf
 		after; /* without a queue: the last user of a segment so far */
 	bool is_walking; /* and whether there is one */
 };
 
-struct lookup *lookup_new(lookup_cb *emit, void *self)
+struct lookup *lookup_new(lookup_cb *emit, void *self, bool is_replay)
 {
 	struct lookup *l = mem_array(1, sizeof(*l));
+
+	l->is_replay = is_replay;
 
 	l->emit = emit;
 	l->self = self;
@@ -38,6 +42,7 @@ void lookup_free(struct lookup *l)
 	if (l != NULL) {
 		devices_close(l->devices);
 		segments_close(l->segments);
+		platforms_free(l->platforms);
 		fanout_release(&l->fanout);
 		buf_release(&l->after);
 		devices_queries_release(&l->queries);
@@ -61,6 +66,12 @@ int lookup_open(struct lookup *l, const char *url, struct err *err)
 	l->devices = devices;
 	l->segments = segments;
 	return 0;
+}
+
+void lookup_allow(struct lookup *l, struct platforms *platforms)
+{
+	platforms_free(l->platforms);
+	l->platforms = platforms;
 }
 
 /* --- asking --- */
@@ -107,6 +118,47 @@ int lookup_find(struct lookup *l, struct err *err)
 
 /* --- spreading out --- */
 
+static void begin(struct lookup *l, const struct record *rec)
+{
+	fanout_begin(&l->fanout, rec,
+		l->platforms == NULL ? NULL
+				     : platforms_of(l->platforms, rec->app));
+}
+
+/* In a replay of a task that tells its time, what was registered after it was
+ * not there. */
+static bool was_there(
+	const struct lookup *l, const struct record *rec, struct span device)
+{
+	struct json_doc *doc;
+	int64_t since_unix_ms = 0;
+	bool is_known;
+
+	if (!l->is_replay || rec->is_timeless) {
+		return true;
+	}
+	doc = json_parse(device.ptr, device.len, JSON_STRICT, NULL);
+	is_known = json_int(json_get(json_root(doc), "registered_ms"),
+			   &since_unix_ms) == 0;
+	json_free(doc);
+	return !is_known || since_unix_ms <= rec->now_unix_us / 1000;
+}
+
+static size_t there(const struct lookup *l, const struct record *rec,
+	const struct devices_query *q)
+{
+	size_t count = 0;
+
+	if (!l->is_replay) {
+		return q->count;
+	}
+	for (size_t k = 0; k < q->count; k++) {
+		count += was_there(
+			l, rec, devices_found(l->devices, q->first + k));
+	}
+	return count;
+}
+
 static void emit(
 	struct lookup *l, const struct record *rec, struct fanout_part *part)
 {
@@ -123,7 +175,7 @@ static void spread_devices(struct lookup *l, struct record *rec)
 	struct buf json;
 
 	buf_init(&json, SIZE_MAX);
-	fanout_begin(&l->fanout, rec);
+	begin(l, rec);
 	while ((device = json_next(&it)) != NULL) {
 		buf_reset(&json);
 		json_write(&json, device);
@@ -140,7 +192,7 @@ static void spread_users(struct lookup *l, struct record *rec,
 {
 	bool is_user = fanout_source(rec) == FANOUT_USER;
 
-	fanout_begin(&l->fanout, rec);
+	begin(l, rec);
 	for (size_t i = 0; i < count; i++) {
 		const struct devices_query *q = queries + i;
 
@@ -149,21 +201,28 @@ static void spread_users(struct lookup *l, struct record *rec,
 		part->without =
 			q->user.len > 0 ? REASON_NO_DEVICE : REASON_BAD_TARGET;
 		for (size_t k = 0; k < q->count; k++) {
-			part->device = devices_found(l->devices, q->first + k);
-			emit(l, rec, part);
+			struct span d = devices_found(l->devices, q->first + k);
+
+			if (was_there(l, rec, d)) {
+				part->device = d;
+				emit(l, rec, part);
+			}
 		}
-		if (q->count == 0) {
+		if (part->device.ptr == NULL) {
 			emit(l, rec, part);
 		}
 	}
 }
 
-static size_t parts_of(const struct devices_query *queries, size_t count)
+static size_t parts_of(const struct lookup *l, const struct record *rec,
+	const struct devices_query *queries, size_t count)
 {
 	size_t parts = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		parts += queries[i].count > 0 ? queries[i].count : 1;
+		size_t devices = there(l, rec, queries + i);
+
+		parts += devices > 0 ? devices : 1;
 	}
 	return parts;
 }
@@ -171,7 +230,7 @@ static size_t parts_of(const struct devices_query *queries, size_t count)
 static void spread_list(struct lookup *l, struct record *rec,
 	const struct devices_query *queries, size_t count)
 {
-	struct fanout_part part = { .of = parts_of(queries, count) };
+	struct fanout_part part = { .of = parts_of(l, rec, queries, count) };
 
 	spread_users(l, rec, queries, count, &part);
 }
@@ -195,7 +254,7 @@ bool lookup_spread(struct lookup *l, struct record *r)
 		return true;
 	case FANOUT_USER:
 		l->used++;
-		if (q->count > 0) {
+		if (there(l, r, q) > 0) {
 			spread_list(l, r, q, 1);
 			return true;
 		}
@@ -261,7 +320,7 @@ int lookup_page(
 		return 0;
 	}
 	if (is_queued) {
-		part.of = parts_of(l->queries.items, count) + has_more;
+		part.of = parts_of(l, r, l->queries.items, count) + has_more;
 	}
 	spread_users(l, r, l->queries.items, count, &part);
 	last = count > 0 ? l->queries.items[count - 1].user

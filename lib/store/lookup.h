@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "policy/platforms.h"
 #include "record/record.h"
 
 struct lookup;
@@ -19,12 +20,17 @@ struct lookup;
 /* Gets each new record, which is its own from then on. */
 typedef void lookup_cb(void *self, struct record *r);
 
-struct lookup *lookup_new(lookup_cb *emit, void *self);
+/* In a replay devices count that were registered before the record's now. */
+struct lookup *lookup_new(lookup_cb *emit, void *self, bool is_replay);
 void lookup_free(struct lookup *l); /* accepts NULL */
 
 /* Opens the registry in the place of the one before; "memory:": nobody has a
  * device.  -1 keeps the one before. */
 int lookup_open(struct lookup *l, const char *url, struct err *err) MUST_CHECK;
+
+/* Takes over which platforms the apps may send to, in the place of those
+ * before. */
+void lookup_allow(struct lookup *l, struct platforms *platforms);
 
 void lookup_begin(struct lookup *l, struct record_pool *pool);
 void lookup_add(struct lookup *l, const struct record *r);

@@ -74,7 +74,7 @@ replay() {
 # From each capture behind it on, a stage decides as it did.
 @test "every stage decides as on the captured day, from any point behind it" {
 	local policy point seen bad=0
-	for policy in auth risk dedupe fatigue; do
+	for policy in auth risk lookup dedupe fatigue; do
 		seen=no
 		for point in "${POLICIES[@]}"; do
 			[ "$policy" != "$point" ] || seen=yes
@@ -111,6 +111,42 @@ replay() {
 			[ "$policy" = lookup ] || diff <(jq -c "$comparable" once) <(jq -c "$comparable" thrice)
 		done
 	done
+}
+
+@test "devices are those of the captured day, whatever the registry says today" {
+	# Everything has changed since: ann's phone went, bob has got one.
+	cat >today.ndjson <<-END
+		{"app":"open","user":"u1","platform":"ios","token":"aa01aa01","registered_ms":$((($(date +%s) + 9999) * 1000))}
+		{"app":"open","user":"u9","platform":"ios","token":"aa09aa09"}
+	END
+	push-device --store lmdb:today import today.ndjson
+	for point in lookup dedupe fatigue; do
+		stage '' replay lookup $point -c push.conf --store lmdb:today
+		[ "$status" -eq 0 ]
+		[[ $output == *' 0 otherwise, 0 for the first time'* ]]
+	done
+	jq -es 'map(select(.trace.reason == "no-device")) | length > 0' lookup
+	# A raw task does not know: who was registered later was not there.
+	printf '%s\n' '{"id":"1","app":"open","user":"u1","created_ms":1763627000000}' \
+		"{\"id\":\"2\",\"app\":\"open\",\"users\":[\"u1\",\"u2\"],\"created_ms\":$((($(date +%s) + 99999) * 1000))}" >tasks
+	stage_file tasks push-lookup --replay --store lmdb:today
+	has 'map([.id, .trace.reason, .device.token, .part.of]) | sort_by(.[0]) ==
+		[["1", "no-device", null, null], ["2", null, "aa01aa01", 2], ["2", "no-device", null, 2]]'
+	stage_file tasks push-lookup --replay -c push.conf
+	logged "today's registry"
+	# An export of that day brings it back.
+	push-device --config push.conf export >day.ndjson
+	push-device --store lmdb:day import day.ndjson
+	push-lookup --replay --store lmdb:day <risk >from-export
+	jq -c '[.id, .device.token, .trace.reason]' from-export | sort >is
+	jq -c '[.id, .device.token, .trace.reason]' lookup | sort | diff - is
+}
+
+@test "what a later stage decided is not taken for a decision of this one" {
+	# dedupe's duplicate is no duplicate of lookup, which let it pass.
+	stage '{"id":"1","user":"u","device":{"platform":"ios","token":"aa"},"trace":{"t0_us":1763627000000000,"lookup":[1,2],"dedupe":[3,4],"outcome":"suppressed","reason":"duplicate"}}
+{"id":"2","user":"u","device":{"platform":"ios","token":"aa"},"trace":{"t0_us":1763627000000000,"lookup":[1,2],"ack":[3,4],"outcome":"suppressed","reason":"duplicate"}}' push-lookup --replay
+	has 'map(.trace.reason) == [null, "duplicate"]'
 }
 
 @test "a task that tells no time gets that of the one before" {

@@ -220,6 +220,37 @@ large() {
 	large
 }
 
+only_ios() {
+	cat >push.conf <<-END
+		{"lookup":{"store":"$STORE"},"apps":{"s":{"platforms":["ios"]},"t":{}}}
+	END
+	stage '{"id":"1","app":"s","users":["ann","bob"]}
+{"id":"2","app":"t","user":"cid"}
+{"id":"3","app":"s","devices":[{"platform":"ios","token":"aa"},{"platform":"android","token":"b"}]}' push-lookup -c push.conf
+	[ "$status" -eq 0 ]
+	has '[.[] | select(.trace.reason == null) | .device.token] | sort == ["aa", "aa01aa01", "bb01bb01", "cc01cc01"]'
+	has '[.[] | select(.trace.reason) | [.id, .device.token, .trace.outcome, .trace.reason]] | sort ==
+		[["1", "ann:android", "suppressed", "platform-not-allowed"], ["3", "b", "suppressed", "platform-not-allowed"]]'
+	# Parts as any others, so that the task is settled when all have ended.
+	has '[.[] | select(.id == "1") | .part] | sort == [{n: 0, of: 3}, {n: 1, of: 3}, {n: 2, of: 3}]'
+}
+@test "what is found on a platform that the app may not send to is suppressed, the rest is sent" {
+	each_registry only_ios
+	# HUP reads the list again.
+	start -p lookup push-lookup -c push.conf
+	feed lookup '{"id":"1","app":"s","user":"ann"}
+'
+	wait_for 2 lookup.out
+	sed -i 's/"ios"/"android"/' push.conf
+	kill -HUP "$(pid_of lookup)"
+	wait_until 10 grep -q 'configuration read again' lookup.err
+	feed lookup '{"id":"2","app":"s","user":"ann"}
+'
+	wait_for 4 lookup.out
+	stop lookup
+	has_in lookup.out '[.[] | select(.trace.reason == null) | [.id, .device.platform]] == [["1", "ios"], ["2", "android"]]'
+}
+
 @test "devices are spread out without asking anybody" {
 	stage '{"id":"1","app":"s","user":"u","kind":"single","devices":[
 		{"platform":"ios","token":"aa","extra":1.0},{"platform":"android","token":"b"}]}' \
