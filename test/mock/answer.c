@@ -115,13 +115,15 @@ struct span answer_date(struct exchange *x)
 
 static void on_due(void *self)
 {
-	session_answer(self);
+	struct exchange *x = self;
+
+	x->conn->protocol->answer(x);
 }
 
 static void send_later(struct exchange *x, int64_t delay_ms)
 {
 	if (delay_ms <= 0) {
-		session_answer(x);
+		x->conn->protocol->answer(x);
 		return;
 	}
 	loop_timer_set(
@@ -139,13 +141,13 @@ static void act(struct exchange *x, const struct fault *f)
 		break;
 	case FAULT_RESET:
 		tally_event(c->mock->tally, c->vendor, TALLY_RESET);
-		session_reset(c, x->stream_id, NGHTTP2_INTERNAL_ERROR);
+		c->protocol->reset(c, x->stream_id, NGHTTP2_INTERNAL_ERROR);
 		break;
 	case FAULT_CLOSE:
 		connection_doom(c);
 		break;
 	case FAULT_GOAWAY:
-		session_goaway(c, "");
+		c->protocol->goaway(c, "");
 		send_later(x, delay_ms);
 		break;
 	case FAULT_NONE:
@@ -171,7 +173,7 @@ void answer_request(struct exchange *x)
 		f = choose_fault(x);
 	}
 	if (f.kind == FAULT_REFUSE) {
-		session_reset(c, x->stream_id, NGHTTP2_REFUSED_STREAM);
+		c->protocol->reset(c, x->stream_id, NGHTTP2_REFUSED_STREAM);
 		return; /* never processed, so not counted as received */
 	}
 	take_fault(x, &f);

@@ -36,13 +36,58 @@ void connection_doom(struct connection *c)
 	connection_touch(c);
 }
 
+struct exchange *connection_take_exchange(struct connection *c)
+{
+	struct mock *m = c->mock;
+	struct exchange *x = m->spare;
+
+	if (x == NULL) {
+		x = exchange_new();
+	} else {
+		m->spare = x->next;
+		exchange_reset(x);
+	}
+	x->conn = c;
+	x->peer = &c->peer;
+	x->next = c->exchanges;
+	if (x->next != NULL) {
+		x->next->prev = x;
+	}
+	c->exchanges = x;
+	c->open++;
+	tally_streams(m->tally, c->vendor, c->open);
+	return x;
+}
+
+void connection_drop_exchange(struct exchange *x)
+{
+	struct connection *c = x->conn;
+	struct mock *m = c->mock;
+
+	if (x->is_judged && !x->is_answered) {
+		tally_event(m->tally, c->vendor, TALLY_UNANSWERED);
+	}
+	loop_timer_stop(m->loop, &x->timer);
+	if (x->prev != NULL) {
+		x->prev->next = x->next;
+	} else {
+		c->exchanges = x->next;
+	}
+	if (x->next != NULL) {
+		x->next->prev = x->prev;
+	}
+	c->open--;
+	x->next = m->spare;
+	m->spare = x;
+}
+
 static void connection_close(struct connection *c)
 {
 	struct mock *m = c->mock;
 
-	if (c->h2 != NULL) {
+	if (c->protocol != NULL) {
 		const struct vendor *v = &m->vendors[c->vendor];
-		session_close(c);
+		c->protocol->close(c);
 		if (v->forget != NULL) {
 			v->forget(c->peer.memory);
 		}
@@ -98,6 +143,29 @@ static void choose_vendor(struct connection *c)
 	}
 }
 
+bool connection_speaks_plain(struct ssl_st *ssl)
+{
+	struct connection *c = SSL_get_app_data(ssl);
+
+	choose_vendor(c);
+	return c->mock->vendors[c->vendor].speaks_plain;
+}
+
+/* What ALPN has settled; without it, what the vendor spoke before there was
+ * ALPN. */
+static int start(struct connection *c)
+{
+	const unsigned char *name = NULL;
+	unsigned len = 0;
+
+	SSL_get0_alpn_selected(c->ssl, &name, &len);
+	if (len == 2 || !c->mock->vendors[c->vendor].speaks_plain) {
+		return session_open(c);
+	}
+	plain_open(c);
+	return 0;
+}
+
 /* The certificate that the client has shown, if it has. */
 static void note_certificate(struct connection *c)
 {
@@ -126,7 +194,7 @@ static int handshake(struct connection *c)
 		choose_vendor(c);
 		note_certificate(c);
 		tally_event(c->mock->tally, c->vendor, TALLY_OPENED);
-		return session_open(c) == 0 ? 1 : -1;
+		return start(c) == 0 ? 1 : -1;
 	}
 	switch (SSL_get_error(c->ssl, rc)) {
 	case SSL_ERROR_WANT_READ:
@@ -148,7 +216,7 @@ static int read_all(struct connection *c)
 	while (!c->is_doomed) {
 		int n = SSL_read(c->ssl, bytes, sizeof(bytes));
 		if (n > 0) {
-			if (session_read(c, bytes, (size_t)n) != 0) {
+			if (c->protocol->read(c, bytes, (size_t)n) != 0) {
 				return -1;
 			}
 			continue;
@@ -162,7 +230,7 @@ static int read_all(struct connection *c)
 static int write_all(struct connection *c)
 {
 	for (;;) {
-		if (!c->is_blocked && session_fill(c) != 0) {
+		if (!c->is_blocked && c->protocol->fill(c) != 0) {
 			return -1;
 		}
 		if (c->out_bytes == 0) {
@@ -188,7 +256,7 @@ static void on_ready(void *self, int fd, unsigned ready)
 
 	(void)fd;
 	ERR_clear_error();
-	if (c->h2 == NULL) {
+	if (c->protocol == NULL) {
 		int rc = handshake(c);
 		if (rc < 0) {
 			connection_doom(c);
@@ -210,14 +278,14 @@ static bool flush(struct connection *c)
 	if (c->is_doomed) {
 		return false;
 	}
-	if (c->h2 == NULL || is_frozen(c)) {
+	if (c->protocol == NULL || is_frozen(c)) {
 		return true;
 	}
 	ERR_clear_error();
 	if (write_all(c) != 0) {
 		c->is_doomed = true;
 	}
-	if (c->is_doomed || session_is_over(c) ||
+	if (c->is_doomed || c->protocol->is_over(c) ||
 		(c->is_last_word && c->out_bytes == 0)) {
 		return false;
 	}
@@ -247,8 +315,8 @@ void connection_reorder_all(struct mock *m)
 		}
 		if (m->control.of[c->vendor].is_down) {
 			connection_doom(c);
-		} else if (c->h2 != NULL) {
-			session_limit(c);
+		} else if (c->protocol != NULL) {
+			c->protocol->limit(c);
 		}
 		wait_for(c, LOOP_READ);
 	}
@@ -290,6 +358,7 @@ void connection_open(struct mock *m, int fd, const struct listener *l)
 		c->next->prev = c;
 	}
 	m->connections = c;
+	(void)SSL_set_app_data(ssl, c); /* for connection_speaks_plain() */
 	c->watch = loop_watch(m->loop, fd, LOOP_READ, on_ready, c);
 	wait_for(c, LOOP_READ);
 }

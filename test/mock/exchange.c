@@ -84,6 +84,11 @@ void exchange_reset(struct exchange *x)
 	buf_reset(&x->notes);
 }
 
+const char *field_name(enum field field)
+{
+	return FIELD_NAMES[field];
+}
+
 enum field field_of_name(const char *name, size_t len)
 {
 	for (int i = 0; i < FIELD_COUNT; i++) {

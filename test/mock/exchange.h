@@ -114,7 +114,8 @@ struct vendor {
 	/* Concurrent streams of a connection. */
 	uint32_t stream_limit;
 
-	bool tells_date; /* in a field of each answer */
+	bool tells_date;   /* in a field of each answer */
+	bool speaks_plain; /* HTTP/1.1, if the client does not offer HTTP/2 */
 
 	/* A new connection may have one stream until it is trusted. */
 	bool has_probation;
@@ -138,6 +139,8 @@ void exchange_free(struct exchange *x);
 
 /* Ready for another request, with its memory kept. */
 void exchange_reset(struct exchange *x);
+
+const char *field_name(enum field field);
 
 /* Which field a header name is, or FIELD_COUNT. */
 enum field field_of_name(const char *name, size_t len);

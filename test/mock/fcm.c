@@ -671,6 +671,7 @@ struct vendor fcm_vendor(struct fcm *f)
 		.self = f,
 		.stream_limit = 100, /* firebase/firebase-admin-node#2943 */
 		.tells_date = true,
+		.speaks_plain = true,
 		.judge = judge,
 		.format = format,
 	};

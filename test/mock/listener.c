@@ -18,12 +18,13 @@ enum { BACKLOG = 1024, ACCEPTS_A_TURN = 64 };
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	const unsigned char *in, unsigned int in_len, void *self)
 {
-	static const unsigned char want[] = { 2, 'h', '2' };
+	/* The first three bytes alone are HTTP/2 and nothing else. */
+	static const unsigned char want[] = "\x02h2\x08http/1.1";
+	unsigned want_len = connection_speaks_plain(ssl) ? sizeof(want) - 1 : 3;
 	unsigned char *chosen = NULL;
 
-	(void)ssl;
 	(void)self;
-	if (SSL_select_next_proto(&chosen, out_len, want, sizeof(want), in,
+	if (SSL_select_next_proto(&chosen, out_len, want, want_len, in,
 		    in_len) != OPENSSL_NPN_NEGOTIATED) {
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	}
@@ -46,7 +47,7 @@ int listener_tls(
 	if (SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1) {
 		return err_usage(err, 0, "cannot use key '%s'", key);
 	}
-	/* Apple: HTTP/2 over TLS 1.2 or later, ALPN h2 only. */
+	/* Apple: TLS 1.2 or later. */
 	if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1) {
 		return err_set(err, 0, "cannot set up TLS 1.2");
 	}

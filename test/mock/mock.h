@@ -72,6 +72,10 @@ void listener_close(struct listener *l);
 /* Takes the accepted descriptor. */
 void connection_open(struct mock *m, int fd, const struct listener *l);
 
+/* Whether the vendor that this handshake is with knows HTTP/1.1, too. */
+struct ssl_st; /* SSL */
+bool connection_speaks_plain(struct ssl_st *ssl);
+
 /* Bytes wait to be written; they go out at the end of the loop's turn. */
 void connection_touch(struct connection *c);
 

@@ -354,6 +354,7 @@ struct vendor oauth_vendor(struct oauth *o)
 		.self = o,
 		.stream_limit = 100,
 		.tells_date = true,
+		.speaks_plain = true,
 		.judge = judge,
 		.format = format,
 	};

@@ -19,55 +19,28 @@ static struct exchange *stream_exchange(nghttp2_session *h2, int32_t id)
 	return nghttp2_session_get_stream_user_data(h2, id);
 }
 
-static struct exchange *exchange_take(struct connection *c)
-{
-	struct mock *m = c->mock;
-	struct exchange *x = m->spare;
-
-	if (x == NULL) {
-		x = exchange_new();
-	} else {
-		m->spare = x->next;
-		exchange_reset(x);
-	}
-	x->conn = c;
-	x->peer = &c->peer;
-	x->next = c->exchanges;
-	if (x->next != NULL) {
-		x->next->prev = x;
-	}
-	c->exchanges = x;
-	c->open++;
-	tally_streams(m->tally, c->vendor, c->open);
-	return x;
-}
-
-static void exchange_drop(struct exchange *x)
-{
-	struct connection *c = x->conn;
-	struct mock *m = c->mock;
-
-	if (x->is_judged && !x->is_answered) {
-		tally_event(m->tally, c->vendor, TALLY_UNANSWERED);
-	}
-	loop_timer_stop(m->loop, &x->timer);
-	if (x->prev != NULL) {
-		x->prev->next = x->next;
-	} else {
-		c->exchanges = x->next;
-	}
-	if (x->next != NULL) {
-		x->next->prev = x->prev;
-	}
-	c->open--;
-	x->next = m->spare;
-	m->spare = x;
-}
-
-void session_reset(struct connection *c, int32_t stream_id, uint32_t code)
+static void session_reset(
+	struct connection *c, int32_t stream_id, uint32_t code)
 {
 	if (nghttp2_submit_rst_stream(
 		    c->h2, NGHTTP2_FLAG_NONE, stream_id, code) != 0) {
+		connection_doom(c);
+	}
+	connection_touch(c);
+}
+
+static void session_goaway(struct connection *c, const char *reason)
+{
+	char text[REASON_MAX_BYTES + 32];
+
+	c->goaway_id = c->newest_id;
+	if (reason[0] == '\0' || fmt_into(text, sizeof(text),
+					 "{\"reason\":\"%s\"}", reason) != 0) {
+		text[0] = '\0';
+	}
+	if (nghttp2_submit_goaway(c->h2, NGHTTP2_FLAG_NONE, c->goaway_id,
+		    NGHTTP2_NO_ERROR, (const uint8_t *)text,
+		    strlen(text)) != 0) {
 		connection_doom(c);
 	}
 	connection_touch(c);
@@ -91,7 +64,7 @@ static int on_begin(nghttp2_session *h2, const nghttp2_frame *frame, void *self)
 		session_reset(c, id, NGHTTP2_REFUSED_STREAM);
 		return 0;
 	}
-	struct exchange *x = exchange_take(c);
+	struct exchange *x = connection_take_exchange(c);
 	x->stream_id = id;
 	if (nghttp2_session_set_stream_user_data(h2, id, x) != 0) {
 		BUG("stream %d began but is not there", id);
@@ -169,7 +142,7 @@ static int on_close(nghttp2_session *h2, int32_t id, uint32_t code, void *self)
 	if (x == NULL) {
 		return 0;
 	}
-	exchange_drop(x);
+	connection_drop_exchange(x);
 	return 0;
 }
 
@@ -258,7 +231,7 @@ static uint32_t limit_now(const struct connection *c)
 	return full;
 }
 
-void session_limit(struct connection *c)
+static void session_limit(struct connection *c)
 {
 	const nghttp2_settings_entry limit = {
 		NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
@@ -272,33 +245,7 @@ void session_limit(struct connection *c)
 	connection_touch(c);
 }
 
-int session_open(struct connection *c)
-{
-	nghttp2_session_callbacks *cb = callbacks_new();
-	nghttp2_option *option = NULL;
-	int rc = -1;
-
-	if (cb == NULL || nghttp2_option_new(&option) != 0) {
-		goto out;
-	}
-	/* Closed streams are of no use here and cost memory. */
-	nghttp2_option_set_no_closed_streams(option, 1);
-	if (nghttp2_session_server_new2(&c->h2, cb, c, option) != 0) {
-		goto out;
-	}
-	session_limit(c);
-	if (nghttp2_session_set_local_window_size(c->h2, NGHTTP2_FLAG_NONE, 0,
-		    (int32_t)c->mock->window_bytes) != 0) {
-		goto out;
-	}
-	rc = 0;
-out:
-	nghttp2_option_del(option);
-	nghttp2_session_callbacks_del(cb);
-	return rc;
-}
-
-int session_read(struct connection *c, const uint8_t *ptr, size_t len)
+static int session_read(struct connection *c, const uint8_t *ptr, size_t len)
 {
 	ssize_t n = nghttp2_session_mem_recv(c->h2, ptr, len);
 
@@ -320,7 +267,7 @@ static bool ends_stream(const uint8_t *ptr, size_t len)
 	       (ptr[4] & NGHTTP2_FLAG_END_STREAM) != 0;
 }
 
-int session_fill(struct connection *c)
+static int session_fill(struct connection *c)
 {
 	while (c->out_bytes < sizeof(c->out) && !c->is_last_word) {
 		bool is_last = false;
@@ -351,37 +298,20 @@ int session_fill(struct connection *c)
 	return 0;
 }
 
-void session_close(struct connection *c)
+static void session_close(struct connection *c)
 {
 	while (c->exchanges != NULL) {
-		exchange_drop(c->exchanges);
+		connection_drop_exchange(c->exchanges);
 	}
 	nghttp2_session_del(c->h2);
 	c->h2 = NULL;
 }
 
-bool session_is_over(const struct connection *c)
+static bool session_is_over(const struct connection *c)
 {
 	return c->rest_bytes == 0 && c->out_bytes == 0 &&
 	       nghttp2_session_want_read(c->h2) == 0 &&
 	       nghttp2_session_want_write(c->h2) == 0;
-}
-
-void session_goaway(struct connection *c, const char *reason)
-{
-	char text[REASON_MAX_BYTES + 32];
-
-	c->goaway_id = c->newest_id;
-	if (reason[0] == '\0' || fmt_into(text, sizeof(text),
-					 "{\"reason\":\"%s\"}", reason) != 0) {
-		text[0] = '\0';
-	}
-	if (nghttp2_submit_goaway(c->h2, NGHTTP2_FLAG_NONE, c->goaway_id,
-		    NGHTTP2_NO_ERROR, (const uint8_t *)text,
-		    strlen(text)) != 0) {
-		connection_doom(c);
-	}
-	connection_touch(c);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): nghttp2's signature */
@@ -416,7 +346,7 @@ static nghttp2_nv field_of(const char *name, struct span value, uint8_t flags)
 	};
 }
 
-void session_answer(struct exchange *x)
+static void session_answer(struct exchange *x)
 {
 	const struct verdict *v = &x->verdict;
 	struct connection *c = x->conn;
@@ -463,4 +393,42 @@ void session_answer(struct exchange *x)
 		session_limit(c);
 	}
 	connection_touch(c);
+}
+
+static const struct protocol http2 = {
+	.read = session_read,
+	.fill = session_fill,
+	.close = session_close,
+	.is_over = session_is_over,
+	.limit = session_limit,
+	.goaway = session_goaway,
+	.reset = session_reset,
+	.answer = session_answer,
+};
+
+int session_open(struct connection *c)
+{
+	nghttp2_session_callbacks *cb = callbacks_new();
+	nghttp2_option *option = NULL;
+	int rc = -1;
+
+	if (cb == NULL || nghttp2_option_new(&option) != 0) {
+		goto out;
+	}
+	/* Closed streams are of no use here and cost memory. */
+	nghttp2_option_set_no_closed_streams(option, 1);
+	if (nghttp2_session_server_new2(&c->h2, cb, c, option) != 0) {
+		goto out;
+	}
+	c->protocol = &http2;
+	session_limit(c);
+	if (nghttp2_session_set_local_window_size(c->h2, NGHTTP2_FLAG_NONE, 0,
+		    (int32_t)c->mock->window_bytes) != 0) {
+		goto out;
+	}
+	rc = 0;
+out:
+	nghttp2_option_del(option);
+	nghttp2_session_callbacks_del(cb);
+	return rc;
 }

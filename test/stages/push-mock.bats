@@ -816,8 +816,59 @@ expired() {
 	[ "$(jq -r .error body)" = invalid_request ]
 }
 
-@test "only HTTP/2 is spoken" {
+@test "APNs speaks only HTTP/2" {
 	run ! curl -s --http1.1 --cacert "$MOCK_KEYS/ca.pem" "https://localhost:$MOCK_APNS_PORT/"
+}
+
+@test "Google speaks HTTP/1.1 too, on a connection that is used again" {
+	oauth "$(assertion .)" --http1.1
+	[ "$code" = 200 ]
+	grep -q '^HTTP/1.1 200 OK' headers
+	grep -qi '^date: .* GMT' headers
+	jq -e .access_token body
+	fcm '{"message":{"token":"t1","data":{"a":"b"}}}' --http1.1
+	[ "$code" = 200 ]
+	fcm '{"message":{"token":"quota-9-t1","data":{"a":"b"}}}' --http1.1
+	[ "$code" = 429 ]
+	grep -qi '^retry-after: 9' headers
+	fcm '{"message":{"token":"slow-300-t1","data":{"a":"b"}}}' --http1.1 -o body2 \
+		-w '%{http_code} %{num_connects} ' \
+		"https://localhost:$MOCK_FCM_PORT/v1/projects/mock-project/messages:send"
+	[ "$code" = "200 1 200 0 " ]
+	fcm '{"message":{"token":"close-01-t1","data":{"a":"b"}}}' --http1.1
+	[ "$code" = 000 ]
+}
+
+# One connection by hand: plain_says TEXT; sets lines to what comes until the end.
+plain_says() {
+	run timeout 10 bash -c 'printf "$2" | openssl s_client -quiet -verify_quiet -CAfile "$1/ca.pem" \
+		-alpn http/1.1 -servername localhost -connect "localhost:$3" -ign_eof 2>/dev/null' _ \
+		"$MOCK_KEYS" "$1" "$MOCK_FCM_PORT"
+}
+
+@test "HTTP/1.1 is read strictly" {
+	local head='POST / HTTP/1.1\r\nhost: localhost\r\n'
+	local wrong
+	for wrong in 'POST / HTTP/1.0\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n' \
+		'POST http://localhost/ HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n' \
+		'POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n' \
+		"${head}host: localhost\\r\\ncontent-length: 0\\r\\n\\r\\n" \
+		"${head}content-length: 0\\r\\ncontent-length: 0\\r\\n\\r\\n" \
+		"${head}content-length: 1x\\r\\n\\r\\n" \
+		"${head}content-length : 0\\r\\n\\r\\n" \
+		"${head}a: b\\r\\n c\\r\\ncontent-length: 0\\r\\n\\r\\n"; do
+		plain_says "$wrong"
+		[[ ${lines[0]} == 'HTTP/1.1 400 '* ]]
+	done
+	plain_says "${head}transfer-encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n"
+	[[ ${lines[0]} == 'HTTP/1.1 411 '* ]]
+	plain_says "$head\\r\\n"
+	[[ ${lines[0]} == 'HTTP/1.1 411 '* ]]
+	plain_says "${head}content-length: 99999999\\r\\n\\r\\n"
+	[[ ${lines[0]} == 'HTTP/1.1 413 '* ]]
+	# In order, but for what it asks.
+	plain_says "${head}connection: close\\r\\ncontent-length: 2\\r\\n\\r\\n{}"
+	[[ ${lines[0]} == 'HTTP/1.1 404 '* ]]
 }
 
 @test "FCM allows 100 streams, as the real one" {
