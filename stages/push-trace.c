@@ -6,17 +6,18 @@
  * push-trace(1).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "queue/peek.h"
 #include "record/conf.h"
 #include "record/json.h"
 #include "stage/opt.h"
+#include "stats/search.h"
 #include "stats/story.h"
 
 struct app {
@@ -26,11 +27,13 @@ struct app {
 	const char *results;
 	bool has_nodes;
 	bool is_json;
+	int64_t last; /* how many of the results at most; 0: all */
 
 	struct span id;
 	struct redis *redis; /* owned; NULL: no queue is looked at */
 	struct buf text;     /* owned */
 	uint64_t found;
+	bool has_progress; /* a line on the terminal */
 };
 
 static struct app app;
@@ -42,6 +45,8 @@ static const struct opt opts[] = {
 		"push-ack's results file; - for standard input"),
 	OPT_TEXT("redis", "URL", &app.url, "redis", "where the queues are"),
 	OPT_LIST("queue", "NAME", &app.queues, "queues", "queue to look at; may be repeated"),
+	OPT_INT("last", "N", &app.last, 1, INT32_MAX, NULL,
+		"only the last N of the results, the newest first"),
 	OPT_FLAG("nodes", &app.has_nodes, "tell how long it was at each node"),
 	OPT_FLAG("json", &app.is_json, "print what was found as it stands there, one JSON object a line"),
 	OPT_END,
@@ -86,31 +91,67 @@ static void look(struct app *a, struct span line, bool is_entry)
 
 static bool on_entry(void *self, struct span line)
 {
-	look(self, line, true);
+	struct app *a = self;
+
+	if (search_may_hold(a->id, line)) {
+		look(a, line, true);
+	}
 	return true;
+}
+
+static bool on_result(void *self, struct span line)
+{
+	struct app *a = self;
+
+	look(a, line, false);
+	return a->last == 0 || a->found < (uint64_t)a->last;
+}
+
+/* On a terminal only; the line is written over and gone in the end. */
+static void on_progress(void *self, uint64_t done, uint64_t all)
+{
+	struct app *a = self;
+	const double gib = 1024.0 * 1024 * 1024;
+
+	a->has_progress = true;
+	if (all > 0) {
+		(void)fprintf(stderr, "\r%.2f of %.2f GiB, %llu found\033[K",
+			(double)done / gib, (double)all / gib,
+			(unsigned long long)a->found);
+	} else {
+		(void)fprintf(stderr, "\r%.2f GiB, %llu found\033[K",
+			(double)done / gib, (unsigned long long)a->found);
+	}
 }
 
 static int search_results(struct app *a, struct err *err)
 {
 	bool is_stdin = strcmp(a->results, "-") == 0;
-	FILE *file = is_stdin ? stdin : fopen(a->results, "r");
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t len;
-	int result = 0;
+	struct search search = { .text = a->id,
+		.on_line = on_result,
+		.on_progress = isatty(STDERR_FILENO) ? on_progress : NULL,
+		.self = a };
+	int fd = is_stdin ? STDIN_FILENO
+			  : open(a->results, O_RDONLY | O_CLOEXEC);
+	int result;
 
-	if (file == NULL) {
+	if (fd < 0) {
 		return err_usage(err, errno, "cannot open '%s'", a->results);
 	}
-	while ((len = getline(&line, &room, file)) > 0) {
-		look(a, (struct span){ line, (size_t)len }, false);
+	result = a->last > 0 ? search_back(&search, fd, err)
+			     : search_forth(&search, fd, err);
+	if (a->has_progress) {
+		(void)fputs("\r\033[K", stderr);
 	}
-	if (ferror(file)) {
-		result = err_set(err, errno, "cannot read '%s'", a->results);
+	if (result != 0) {
+		(void)err_prefix(err, "'%s'", a->results);
 	}
-	mem_free(line); /* getline()'s */
+	if (search.skipped > 0) {
+		log_warn("%llu lines of '%s' are too long to be looked at",
+			(unsigned long long)search.skipped, a->results);
+	}
 	if (!is_stdin) {
-		(void)fclose(file); /* only read from */
+		(void)close(fd); /* only read from */
 	}
 	return result;
 }

@@ -121,6 +121,65 @@ DEVICE='"device":{"platform":"ios","token":"a1b2c3d4"},"message":{"notification"
 	[ "$status" -eq 111 ]
 }
 
+# Some 12 MB: more than is in memory at once.  Every 1000th line is about u-0, one of them
+# with escapes, and in the middle is a line that is longer than a block.
+long_results() {
+	awk 'BEGIN {
+		pad = sprintf("%400s", ""); gsub(/ /, "x", pad)
+		for (i = 0; i < 25000; i++) {
+			if (i == 12345) { for (n = 0; n < 11000; n++) printf "%s", pad; print "" }
+			user = i == 7000 ? "\\u0075-0" : i % 1000 ? "u-" i : "u-0"
+			printf "{\"id\":\"t-%d\",\"app\":\"shop\",\"user\":\"%s\",\"pad\":\"%s\",\"trace\":{\"t0_us\":%d000000,\"pop\":[0,5],\"outcome\":\"accepted\",\"reason\":\"ok\"}}\n", \
+				i, user, pad, 1763627000 + i
+		}
+	}' >long
+	[ "$(wc -c <long)" -gt 12000000 ]
+	echo '{}' >empty.conf
+}
+
+@test "a long file is searched from its beginning, or the last ones from its end" {
+	long_results
+	ids() { jq -r .id "$output_file"; }
+	stage '' push-trace --config empty.conf --results long --json u-0
+	[ "$status" -eq 0 ]
+	diff <(seq 0 1000 24000 | sed 's/^/t-/') <(ids)
+	logged "1 lines of 'long' are too long"
+	stage '' push-trace --config empty.conf --results long --json --last 3 u-0
+	diff <(printf 't-%s\n' 24000 23000 22000) <(ids)
+	[[ $stderr != *'too long'* ]]
+	stage '' push-trace --config empty.conf --results long --json --last 1000 u-0
+	diff <(seq 24000 -1000 0 | sed 's/^/t-/') <(ids)
+	logged "1 lines of 'long' are too long"
+	# Without a newline at the end, and from the middle of nowhere.
+	head -c -1 long >unended
+	stage '' push-trace --config empty.conf --results unended --json --last 1 t-24999
+	[ "$(ids)" = t-24999 ]
+	stage_file unended push-trace --config empty.conf --results - --json t-24999
+	[ "$(ids)" = t-24999 ]
+	stage '' push-trace --config empty.conf --results long --last 1 t-0
+	said '^t-0, app shop, user u-0$'
+}
+
+@test "only a file has an end to begin at" {
+	echo '{}' >empty.conf
+	mkfifo pipe
+	echo '{"id":"x"}' >pipe 3>&- &
+	status=0
+	push-trace --config empty.conf --results pipe --last 1 x 2>err || status=$?
+	[ "$status" -eq 100 ]
+	grep -q 'only a file can be read from its end' err
+}
+
+@test "on a terminal, a long search tells how far it is" {
+	long_results
+	for _ in 1 2 3 4 5; do cat long; done >longer # 64 MiB and more
+	script -qec "push-trace --config empty.conf --results longer nobody" typescript >/dev/null
+	tr '\r' '\n' <typescript | grep -Eq '^0\.0[67] of 0\.[01][0-9] GiB, 0 found'
+	push-trace --config empty.conf --results longer nobody 2>err
+	[ ! -s err ] || grep -q 'too long' err
+	run ! grep GiB err
+}
+
 @test "Redis that is not there is a temporary failure" {
 	: >results
 	stage '' push-trace --redis unix:///nowhere/redis.sock x
