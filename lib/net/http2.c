@@ -61,6 +61,7 @@ void http2_unlink(struct http2_request *q)
 	}
 	c->in_flight--;
 	c->body_waiting_bytes -= q->body.len - q->body_sent_bytes;
+	http2_head_drop(c, q);
 	q->conn = NULL;
 }
 
@@ -218,6 +219,8 @@ struct http2 *http2_open(struct loop *l, const struct http2_target *target,
 	c->goaway_last_id = INT32_MAX;
 	c->ping_ms = target->ping_ms;
 	buf_init(&c->goaway_debug, HTTP2_DEBUG_MAX_BYTES);
+	buf_init(&c->heads, SIZE_MAX);
+	buf_init(&c->head, 2 * HTTP2_PACK_BYTES);
 	c->tls = tls_open(l, &tls, http2_on_open, c);
 	loop_timer_set(l, &c->deadline, target->connect_timeout_ms * 1000,
 		http2_on_connect_late, c);
@@ -260,6 +263,7 @@ bool http2_has_room(const struct http2 *c, size_t body_bytes)
 static void http2_request_reset(struct http2_request *q)
 {
 	q->status = 0;
+	q->head_len = 0;
 	q->body_sent_bytes = 0;
 	q->write_no = 0;
 	q->has_head = false;
@@ -267,15 +271,15 @@ static void http2_request_reset(struct http2_request *q)
 	buf_reset(&q->answer);
 }
 
-void http2_submit(struct http2 *c, struct http2_request *q,
-	const struct http2_field *fields, size_t field_count)
+void http2_submit(
+	struct http2 *c, struct http2_request *q, const struct http2_head *head)
 {
 	http2_request_reset(q);
 	if (c->in_flight == 0) {
 		c->quiet_mono_ms = clock_mono_ms();
 	}
 	http2_link(c, q);
-	q->stream_id = http2_session_submit(c, q, fields, field_count);
+	q->stream_id = http2_session_submit(c, q, head);
 	if (q->stream_id < 0) {
 		http2_lose(c, nghttp2_strerror(q->stream_id));
 	} else if (q->stream_id > STREAM_ID_LAST && c->state == READY) {
@@ -325,7 +329,10 @@ void http2_free(struct http2 *c)
 	loop_timer_stop(c->loop, &c->deadline);
 	loop_unwatch(c->watch);
 	nghttp2_session_del(c->session);
+	cells_release(&c->cells);
 	tls_close(c->tls);
 	buf_release(&c->goaway_debug);
+	buf_release(&c->heads);
+	buf_release(&c->head);
 	mem_free(c);
 }

@@ -33,6 +33,21 @@ struct http2_field {
 	bool is_unindexed; /* differs by request: kept out of the HPACK table */
 };
 
+/*
+ * The head of a POST.  `coded' holds what is the same in every request, other
+ * pseudo-fields first, from http2_code(); the fields are the request's own.
+ */
+struct http2_head {
+	struct span coded;
+	struct span path;
+	const struct http2_field *fields;
+	size_t field_count; /* at most HTTP2_FIELDS_MAX */
+};
+
+/* Appends the fields as HTTP/2 sends them; done once, not for each request. */
+void http2_code(struct buf *coded, const struct http2_field *fields,
+	size_t field_count);
+
 /* How a request ended. */
 enum http2_end {
 	/* A status and the end of the header came.  The body may have been cut. */
@@ -75,6 +90,8 @@ struct http2_request {
 	struct http2_request *prev;
 	struct http2_request *next;
 	int32_t stream_id;
+	size_t head_at; /* in the connection's heads; length 0: packed */
+	size_t head_len;
 	size_t body_sent_bytes;
 	uint64_t write_no; /* the write that carried its head; 0: none yet */
 	bool has_head;     /* the end of the answer's header was seen */
@@ -133,10 +150,9 @@ struct http2 *http2_open(struct loop *l, const struct http2_target *target,
  */
 bool http2_has_room(const struct http2 *c, size_t body_bytes);
 
-/* Sends a request; only with room.  Written when the loop turns.  `fields' are
- * at most HTTP2_FIELDS_MAX. */
+/* Sends a request; only with room.  Written when the loop turns. */
 void http2_submit(struct http2 *c, struct http2_request *q,
-	const struct http2_field *fields, size_t field_count);
+	const struct http2_head *head);
 
 /* Gives a request up: on_end is not told, and the stream is reset.  True when
  * it was written, so that it may have been processed. */

@@ -49,6 +49,26 @@ static void http2_read(struct http2 *c)
 
 /* --- writing ------------------------------------------------------------------- */
 
+/* Has the next frame in `rest'; false when there is none. */
+static bool http2_next_frame(struct http2 *c)
+{
+	const uint8_t *frame;
+	ssize_t len = nghttp2_session_mem_send(c->session, &frame);
+
+	if (len < 0) {
+		http2_lose(c, nghttp2_strerror((int)len));
+	}
+	if (len <= 0) {
+		return false;
+	}
+	c->rest = (struct span){ (const char *)frame, (size_t)len };
+	if (c->packed != NULL) {
+		c->rest = http2_head_frame(c, c->packed, c->rest);
+		c->packed = NULL;
+	}
+	return true;
+}
+
 /* Fills out[] with what nghttp2 has to send. */
 static void http2_pack(struct http2 *c)
 {
@@ -56,23 +76,14 @@ static void http2_pack(struct http2 *c)
 		size_t room = HTTP2_PACK_BYTES - c->out_len;
 		size_t n;
 
-		if (c->rest_len == 0) {
-			ssize_t len =
-				nghttp2_session_mem_send(c->session, &c->rest);
-
-			if (len < 0) {
-				http2_lose(c, nghttp2_strerror((int)len));
-			}
-			if (len <= 0) {
-				return;
-			}
-			c->rest_len = (size_t)len;
+		if (c->rest.len == 0 && !http2_next_frame(c)) {
+			return;
 		}
-		n = c->rest_len < room ? c->rest_len : room;
-		memcpy(c->out + c->out_len, c->rest, n);
+		n = c->rest.len < room ? c->rest.len : room;
+		memcpy(c->out + c->out_len, c->rest.ptr, n);
 		c->out_len += n;
-		c->rest += n;
-		c->rest_len -= n;
+		c->rest.ptr += n;
+		c->rest.len -= n;
 	}
 }
 

@@ -3,6 +3,7 @@
  *
  *   http2.c          opened, used, watched, closed
  *   http2_bytes.c    what is read and written, and when
+ *   http2_head.c     the heads of requests
  *   http2_session.c  what nghttp2 says of it
  *
  * nghttp2 calls back while it reads and writes; nothing is freed and no
@@ -13,6 +14,7 @@
 #define PUSH_NET_HTTP2_CONN_H
 
 #include "net/http2.h"
+#include "net/http2_cells.h"
 #include "net/tls.h"
 
 struct nghttp2_session;
@@ -37,6 +39,7 @@ struct http2 {
 	struct tls *tls;                 /* owned */
 	struct loop_fd *watch;           /* owned */
 	struct nghttp2_session *session; /* owned; NULL while CONNECTING */
+	struct cells cells;              /* the session's memory */
 	struct http2_request *first;     /* in flight, newest first */
 	size_t in_flight;
 	size_t streams_max;
@@ -53,15 +56,19 @@ struct http2 {
 	bool is_write_blocked; /* out[] is offered again when writable */
 	uint64_t write_no;     /* of the write that out[] will be, from 1 */
 	size_t out_len;
-	const uint8_t *rest; /* of a frame that did not fit; nghttp2's */
-	size_t rest_len;
-	struct err err; /* why CLOSING */
-	bool is_lost;   /* err is set: not our wish */
+	struct span rest; /* of a frame that did not fit */
+	struct err err;   /* why CLOSING */
+	bool is_lost;     /* err is set: not our wish */
 
 	bool has_goaway; /* to be told */
 	uint32_t goaway_code;
 	int32_t goaway_last_id; /* streams above it are not processed */
 	struct buf goaway_debug;
+
+	struct buf heads; /* our part of those that are not packed yet */
+	size_t heads_waiting;
+	struct http2_request *packed; /* whose head nghttp2 has just made */
+	struct buf head;              /* the frame that is packed */
 
 	char out[HTTP2_PACK_BYTES];
 	char in[HTTP2_PACK_BYTES];
@@ -103,6 +110,17 @@ void http2_on_fd(void *self, int fd, unsigned ready);
 int http2_session_open(struct http2 *c);
 /* Hands the request over to be sent.  Its stream id, or nghttp2's error. */
 int32_t http2_session_submit(struct http2 *c, struct http2_request *q,
-	const struct http2_field *fields, size_t field_count);
+	const struct http2_head *head);
+
+/* --- heads (http2_head.c) --- */
+
+/* Keeps what nghttp2 does not code of a head, until its frame is packed. */
+void http2_head_put(struct http2 *c, struct http2_request *q,
+	const struct http2_head *head);
+/* Forgets it, if it is still there. */
+void http2_head_drop(struct http2 *c, struct http2_request *q);
+/* The frame that nghttp2 made, made whole; lives until the next one. */
+struct span http2_head_frame(
+	struct http2 *c, struct http2_request *q, struct span frame);
 
 #endif

@@ -166,6 +166,7 @@ static int http2_on_frame_packed(
 		q = http2_request_of(session, frame->hd.stream_id);
 		if (q != NULL) {
 			q->write_no = c->write_no;
+			c->packed = q;
 		}
 	}
 	return 0;
@@ -202,34 +203,36 @@ static ssize_t http2_on_body_wanted(nghttp2_session *session, int32_t stream_id,
 	return (ssize_t)n;
 }
 
-int32_t http2_session_submit(struct http2 *c, struct http2_request *q,
-	const struct http2_field *fields, size_t field_count)
+int32_t http2_session_submit(
+	struct http2 *c, struct http2_request *q, const struct http2_head *head)
 {
 	nghttp2_nv nv[HTTP2_FIELDS_MAX];
+	size_t count = 0;
 	const nghttp2_data_provider body = {
 		.read_callback = http2_on_body_wanted,
 	};
 
-	if (field_count > HTTP2_FIELDS_MAX) {
-		BUG("a request of %zu fields", field_count);
+	if (head->field_count > HTTP2_FIELDS_MAX) {
+		BUG("a request of %zu fields", head->field_count);
 	}
-	for (size_t i = 0; i < field_count; i++) {
-		const struct http2_field *f = &fields[i];
-		unsigned flags =
-			NGHTTP2_NV_FLAG_NO_COPY_NAME |
-			NGHTTP2_NV_FLAG_NO_COPY_VALUE |
-			(f->is_unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : 0U);
+	for (size_t i = 0; i < head->field_count; i++) {
+		const struct http2_field *f = &head->fields[i];
 
-		nv[i] = (nghttp2_nv){
+		if (f->is_unindexed) {
+			continue; /* ours to code */
+		}
+		nv[count++] = (nghttp2_nv){
 			.name = (uint8_t *)f->name.ptr,
 			.value = (uint8_t *)f->value.ptr,
 			.namelen = f->name.len,
 			.valuelen = f->value.len,
-			.flags = (uint8_t)flags,
+			.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME |
+				 NGHTTP2_NV_FLAG_NO_COPY_VALUE,
 		};
 	}
-	return nghttp2_submit_request(c->session, NULL, nv, field_count,
-		q->body.len > 0 ? &body : NULL, q);
+	http2_head_put(c, q, head);
+	return nghttp2_submit_request(
+		c->session, NULL, nv, count, q->body.len > 0 ? &body : NULL, q);
 }
 
 /* --- opening --------------------------------------------------------------------- */
@@ -237,6 +240,13 @@ int32_t http2_session_submit(struct http2 *c, struct http2_request *q,
 /* NULL when there is no memory. */
 static nghttp2_session *http2_session(struct http2 *c)
 {
+	nghttp2_mem memory = {
+		.mem_user_data = &c->cells,
+		.malloc = cells_malloc,
+		.free = cells_free,
+		.calloc = cells_calloc,
+		.realloc = cells_realloc,
+	};
 	nghttp2_session_callbacks *calls = NULL;
 	nghttp2_session *session = NULL;
 
@@ -255,7 +265,8 @@ static nghttp2_session *http2_session(struct http2 *c)
 		calls, http2_on_stream_close);
 	nghttp2_session_callbacks_set_before_frame_send_callback(
 		calls, http2_on_frame_packed);
-	(void)nghttp2_session_client_new(&session, calls, c); /* NULL then */
+	(void)nghttp2_session_client_new3(
+		&session, calls, c, NULL, &memory); /* NULL then */
 	nghttp2_session_callbacks_del(calls);
 	return session;
 }

@@ -19,6 +19,7 @@ enum {
 	STALL_MS = 2 * 1000,   /* without an answer */
 	BURST = 32, /* requests in a row on one connection, for full records */
 	HOST_MAX_BYTES = 256,
+	CODED_MAX_BYTES = 16 * 1024,
 };
 
 struct conn {
@@ -35,6 +36,8 @@ struct pool {
 	struct credential *credential;
 	struct pool_counts *counts;
 	char authority[HOST_MAX_BYTES];
+	struct buf coded;          /* what every request says */
+	struct token *coded_token; /* counted; that it says it with */
 	struct conn *conns; /* owned; the second half of the places is for
 	                       replacements of those that are retired */
 	size_t places;
@@ -187,29 +190,45 @@ static struct http2_field field_of(
 	return (struct http2_field){ span_of(name), value, is_unindexed };
 }
 
+/* What every request says with this token, coded when the token is new. */
+static struct span pool_coded(struct pool *p, struct token *token)
+{
+	if (p->coded.len == 0 || token != p->coded_token) {
+		const struct http2_field fields[] = {
+			field_of(":method", span_of("POST"), false),
+			field_of(":scheme", span_of("https"), false),
+			field_of(":authority", span_of(p->authority), false),
+			field_of("authorization",
+				token != NULL ? token->text : span_of(""),
+				true),
+		};
+
+		token_release(p->coded_token);
+		p->coded_token = token_hold(token);
+		buf_reset(&p->coded);
+		http2_code(&p->coded, fields, token != NULL ? 4 : 3);
+	}
+	return (struct span){ p->coded.data, p->coded.len };
+}
+
 static void conn_submit(struct conn *conn, struct flight *f)
 {
 	struct pool *p = conn->pool;
 	struct http2_request *q = &f->http;
 	const struct request *req = f->request;
 	struct http2_field fields[HTTP2_FIELDS_MAX];
-	size_t count = 0;
+	struct http2_head head = {
+		.path = { req->path.data, req->path.len },
+		.fields = fields,
+	};
 
 	if (f->token != p->credential->token) {
 		token_release(f->token);
 		f->token = token_hold(p->credential->token);
 	}
-	fields[count++] = field_of(":method", span_of("POST"), false);
-	fields[count++] = field_of(":scheme", span_of("https"), false);
-	fields[count++] = field_of(":authority", span_of(p->authority), false);
-	fields[count++] = field_of(
-		":path", (struct span){ req->path.data, req->path.len }, true);
-	if (f->token != NULL) {
-		fields[count++] =
-			field_of("authorization", f->token->text, false);
-	}
+	head.coded = pool_coded(p, f->token);
 	for (size_t i = 0; i < req->header_count; i++) {
-		fields[count++] = field_of(req->headers[i].name,
+		fields[head.field_count++] = field_of(req->headers[i].name,
 			request_value(req, i), req->headers[i].is_unindexed);
 	}
 	q->body = (struct span){ req->body.data, req->body.len };
@@ -218,7 +237,7 @@ static void conn_submit(struct conn *conn, struct flight *f)
 	if (p->streams++ == 0) {
 		p->heard_mono_ms = clock_mono_ms();
 	}
-	http2_submit(conn->http2, q, fields, count);
+	http2_submit(conn->http2, q, &head);
 }
 
 static bool conn_has_room(const struct conn *conn, const struct flight *f)
@@ -561,6 +580,7 @@ struct pool *pool_new(const struct pool_setup *setup, struct credential *c,
 	p->places = 2 * setup->connections;
 	p->conns = mem_array(p->places, sizeof(*p->conns));
 	pool_set_authority(p, setup->url);
+	buf_init(&p->coded, CODED_MAX_BYTES);
 	return p;
 }
 
@@ -572,6 +592,8 @@ void pool_free(struct pool *p)
 	for (size_t i = 0; i < p->places; i++) {
 		http2_free(p->conns[i].http2);
 	}
+	token_release(p->coded_token);
+	buf_release(&p->coded);
 	mem_free(p->conns);
 	mem_free(p);
 }
