@@ -9,6 +9,9 @@
 
 #include "base/mem.h"
 
+/* Times a byte: that byte eight times. */
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
 /* A value is the library's own, under our name. */
 static yyjson_val *val(const struct json *v)
 {
@@ -326,32 +329,59 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* Has one of these eight bytes its highest bit, or is one of them zero? */
+static uint64_t high_or_zero(uint64_t bytes)
+{
+	return (bytes | (bytes - EACH_BYTE)) & EACH_BYTE * 0x80;
+}
+
+/* How many bytes from here on stand for themselves. */
+static size_t plain_len(const unsigned char *p, size_t len)
+{
+	size_t n = 0;
+
+	while (len - n >= sizeof(uint64_t)) {
+		uint64_t eight;
+
+		memcpy(&eight, p + n, sizeof(eight));
+		/* Taking 0x20 away sets the highest bit of what is below. */
+		if ((((eight - EACH_BYTE * 0x20) & EACH_BYTE * 0x80) |
+			    high_or_zero(eight ^ EACH_BYTE * '"') |
+			    high_or_zero(eight ^ EACH_BYTE * '\\')) != 0) {
+			break; /* one of them, or of their neighbours */
+		}
+		n += sizeof(eight);
+	}
+	while (n < len && is_plain(p[n])) {
+		n++;
+	}
+	return n;
+}
+
 void json_put_text(struct buf *b, const char *ptr, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)ptr;
 	size_t done = 0; /* written up to here */
-	size_t i = 0;
+	size_t i = len > 0 ? plain_len(p, len) : 0;
 
 	buf_putc(b, '"');
 	while (i < len) {
-		size_t n;
+		size_t n = utf8_len(p + i, len - i);
 
-		if (is_plain(p[i])) {
-			i++;
-			continue;
-		}
-		n = utf8_len(p + i, len - i);
 		if (n > 1) {
 			i += n;
-			continue;
-		}
-		buf_put(b, p + done, i - done);
-		if (n == 0) {
-			buf_text(b, "\xef\xbf\xbd");
 		} else {
-			put_escape(b, p[i]);
+			buf_put(b, p + done, i - done);
+			if (n == 0) {
+				buf_text(b, "\xef\xbf\xbd");
+			} else {
+				put_escape(b, p[i]);
+			}
+			done = ++i;
 		}
-		done = ++i;
+		if (i < len && is_plain(p[i])) {
+			i += plain_len(p + i, len - i);
+		}
 	}
 	buf_put(b, p + done, len - done);
 	buf_putc(b, '"');
