@@ -308,21 +308,48 @@ example_of() { # LANGUAGE
 	awk -v begin="\`\`\`$1" '$0 == begin { on = 1; next } /^```/ { on = 0 } on' "$ROOT/docs/producers.md"
 }
 
-@test "the producers of docs/producers.md are let in: shell, Python, and what else is here" {
+# The example of LANGUAGE in FILE, run by COMMAND, is let in; plainly skipped where
+# its interpreter is not there (scripts/deps producers brings it).
+producer() { # LANGUAGE FILE COMMAND...
+	local language=$1 file=$2
+	shift 2
+	type -P "$1" >/dev/null || skip "there is no $1 here"
 	echo "$SECRET" >shop-k1.secret
-	example_of sh >p.sh
-	example_of python >p.py
-	example_of js >p.js
-	example_of php >p.php
-	sh p.sh >in
-	/usr/bin/python3 p.py >>in
-	! type -P node >/dev/null || node p.js >>in
-	! type -P php >/dev/null || php p.php >>in
-	[ "$(wc -l <in)" -ge 2 ]
+	example_of "$language" >"$file"
+	[ -s "$file" ]
+	"$@" >in
+	[ "$(wc -l <in)" -eq 1 ]
 	stage_file in push-auth -c push.conf --max-age 1h
-	[ "$status" -eq 0 ]
-	has 'all(.[]; .id == "order-1042" and .user == "u1" and .message.notification.title == "On its way"
-		and (.trace | has("outcome") | not))'
+	passed
+	has '.[0] | .id == "order-1042" and .user == "u1" and .message.notification.title == "On its way"
+		and .trace.auth[2].kid == "k1"'
+}
+
+@test "the producer in shell of docs/producers.md is let in" {
+	producer sh p.sh sh p.sh
+}
+
+@test "the producer in Python of docs/producers.md is let in" {
+	producer python p.py /usr/bin/python3 p.py
+}
+
+@test "the producer in Node.js of docs/producers.md is let in" {
+	producer js p.js node p.js
+}
+
+@test "the producer in Go of docs/producers.md is let in" {
+	export BATS_TEST_TIMEOUT=$((180 * PUSH_TEST_SLOW)) GOTOOLCHAIN=local GOFLAGS=-mod=mod GOCACHE=$PWD/cache
+	producer go p.go go run p.go
+}
+
+@test "the producer in Java of docs/producers.md is let in" {
+	# A runtime without the compiler cannot run a source file.
+	type -P javac >/dev/null || skip "there is no javac here"
+	producer java Push.java java Push.java
+}
+
+@test "the producer in PHP of docs/producers.md is let in" {
+	producer php p.php php p.php
 }
 
 @test "an app may send what its lists allow" {
