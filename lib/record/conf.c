@@ -79,7 +79,7 @@ static const struct conf_row table[] = {
 	{ "auth", "object", "push-auth" },
 	{ "auth.max_age", "duration", "how old a signature may be" },
 	{ "auth.skew", "duration", "how far clocks may differ" },
-	{ "auth.store", "store", "where quotas are counted: Redis or memory:" },
+	{ "auth.store", "store", "where quotas are counted" },
 
 	{ "risk", "object", "push-risk" },
 	{ "risk.stops", "redis", "Redis where operators stop campaigns, apps and categories" },
@@ -106,7 +106,7 @@ static const struct conf_row table[] = {
 	{ "risk.surges[].by", "campaign|app", "counted for each campaign of an app, the default, or each app" },
 	{ "risk.surges[].limit", "int", "notifications at once" },
 	{ "risk.surges[].per", "duration", "the limit is given back evenly over this time" },
-	{ "risk.store", "store", "where surges are counted: Redis or memory:" },
+	{ "risk.store", "store", "where surges are counted" },
 	{ "risk.dry_run", "bool", "mark what would be stopped, and let it pass" },
 
 	{ "lookup", "object", "push-lookup" },

@@ -1,106 +1,39 @@
-/*
- * State in an LMDB file: one transaction an exchange.
- *
- * A value is the time it runs out (8 bytes, Unix milliseconds, big endian)
- * and the cell's bytes.  Every exchange also looks at the next few keys, round
- * and round, and deletes what has run out, so that the file stays about as large
- * as what is alive; LMDB uses freed pages again.
- */
-#include <string.h>
-
+/* State of dedupe and fatigue in an LMDB file: one transaction an exchange. */
 #include "base/mem.h"
 #include "store/backend.h"
-#include "store/lmdb.h"
-
-enum { EXPIRY_BYTES = 8, SWEEP_PER_ASK = 3, SWEEP_AT_LEAST = 16 };
+#include "store/lmdb_state.h"
 
 struct embedded {
 	struct lmdb *file; /* owned */
+	struct lmdb_state state;
 	struct store_cell cell;
-	struct buf value;
-	struct buf gone;        /* keys that the sweep has found */
-	struct digest swept;    /* the sweep goes on behind this key */
 	struct store_ask *asks; /* of the exchange going on; borrowed */
 	size_t count;
 };
-
-static struct span key_of(const struct digest *d)
-{
-	return (struct span){ (const char *)d->bytes, DIGEST_BYTES };
-}
-
-static void put_expiry(struct buf *b, int64_t unix_ms)
-{
-	for (int shift = 56; shift >= 0; shift -= 8) {
-		buf_putc(b, (char)((uint64_t)unix_ms >> shift & 0xff));
-	}
-}
-
-static int64_t expiry_of(struct span value)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < EXPIRY_BYTES && i < value.len; i++) {
-		n = n << 8 | (unsigned char)value.ptr[i];
-	}
-	return (int64_t)n;
-}
 
 static void carry_out(
 	struct embedded *e, struct lmdb_tx *tx, struct store_ask *ask)
 {
 	struct store_cell *cell = &e->cell;
-	struct span value;
+	struct span kept;
 
 	buf_reset(&cell->bytes);
 	cell->is_changed = false;
-	if (lmdb_get(tx, LMDB_STATE, key_of(&ask->key), &value) &&
-		value.len > EXPIRY_BYTES &&
-		expiry_of(value) > ask->now_unix_ms) {
-		cell->expires_unix_ms = expiry_of(value);
-		buf_put(&cell->bytes, value.ptr + EXPIRY_BYTES,
-			value.len - EXPIRY_BYTES);
+	if (lmdb_state_get(tx, &ask->key, ask->now_unix_ms, &kept,
+		    &cell->expires_unix_ms)) {
+		buf_put(&cell->bytes, kept.ptr, kept.len);
 	}
 	ask->answer = store_apply(ask, cell);
 	if (!cell->is_changed) {
 		return;
 	}
 	if (cell->bytes.len == 0) {
-		(void)lmdb_delete(tx, LMDB_STATE, key_of(&ask->key));
+		lmdb_state_delete(tx, &ask->key);
 		return;
 	}
-	buf_reset(&e->value);
-	put_expiry(&e->value, cell->expires_unix_ms);
-	buf_put(&e->value, cell->bytes.data, cell->bytes.len);
-	lmdb_put(tx, LMDB_STATE, key_of(&ask->key),
-		(struct span){ e->value.data, e->value.len });
-}
-
-static void sweep(struct embedded *e, struct lmdb_tx *tx, int64_t now_unix_ms)
-{
-	size_t steps = e->count * SWEEP_PER_ASK + SWEEP_AT_LEAST;
-	struct span key;
-	struct span value;
-	bool is = lmdb_first(tx, LMDB_STATE, key_of(&e->swept), &key, &value);
-
-	buf_reset(&e->gone);
-	while (is && steps-- > 0) {
-		if (key.len == DIGEST_BYTES) {
-			memcpy(e->swept.bytes, key.ptr, DIGEST_BYTES);
-		}
-		if (expiry_of(value) <= now_unix_ms) {
-			buf_put(&e->gone, key.ptr, key.len);
-		}
-		is = lmdb_next(tx, &key, &value);
-	}
-	if (!is) {
-		e->swept = (struct digest){ { 0 } }; /* from the start again */
-	}
-	for (size_t at = 0; at + DIGEST_BYTES <= e->gone.len;
-		at += DIGEST_BYTES) {
-		(void)lmdb_delete(tx, LMDB_STATE,
-			(struct span){ e->gone.data + at, DIGEST_BYTES });
-	}
+	lmdb_state_put(&e->state, tx, &ask->key,
+		(struct span){ cell->bytes.data, cell->bytes.len },
+		cell->expires_unix_ms);
 }
 
 static void work(void *self, struct lmdb_tx *tx)
@@ -110,7 +43,8 @@ static void work(void *self, struct lmdb_tx *tx)
 	for (size_t i = 0; i < e->count && !lmdb_has_failed(tx); i++) {
 		carry_out(e, tx, e->asks + i);
 	}
-	sweep(e, tx, e->asks[e->count - 1].now_unix_ms);
+	lmdb_state_sweep(
+		&e->state, tx, e->count, e->asks[e->count - 1].now_unix_ms);
 }
 
 static int embedded_exchange(
@@ -129,8 +63,7 @@ static void embedded_close(void *self)
 
 	lmdb_close(e->file);
 	buf_release(&e->cell.bytes);
-	buf_release(&e->value);
-	buf_release(&e->gone);
+	lmdb_state_release(&e->state);
 	mem_free(e);
 }
 
@@ -150,8 +83,7 @@ const struct store_backend *store_embedded_open(
 	e = mem_array(1, sizeof(*e));
 	e->file = file;
 	buf_init(&e->cell.bytes, STORE_CELL_MAX_BYTES);
-	buf_init(&e->value, STORE_CELL_MAX_BYTES + EXPIRY_BYTES);
-	buf_init(&e->gone, SIZE_MAX);
+	lmdb_state_init(&e->state, STORE_CELL_MAX_BYTES);
 	*self = e;
 	return &backend;
 }

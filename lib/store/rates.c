@@ -1,4 +1,5 @@
-/* Buckets by key; those of Redis by a script call for each key of a batch. */
+/* Buckets by key; those of Redis by a script call for each key of a batch, those of
+ * an LMDB file in rates_embedded.c. */
 #include "store/rates.h"
 
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "base/mem.h"
 #include "net/redis.h"
 #include "policy/nameset.h"
+#include "store/rates_embedded.h"
 
 extern const char asset_rates_lua[];
 extern const size_t asset_rates_lua_len;
@@ -18,8 +20,9 @@ enum {
 };
 
 struct rates {
-	char *url;           /* owned */
-	struct redis *redis; /* owned; NULL: here */
+	char *url;                   /* owned */
+	struct redis *redis;         /* owned; or NULL, as is the next */
+	struct rates_embedded *file; /* owned; both NULL: here */
 	struct redis_script script;
 
 	/* here */
@@ -50,11 +53,16 @@ int rates_open(struct rates **out, const char *url, struct err *err)
 			mem_free(rates);
 			return -1;
 		}
+	} else if (url != NULL && strncmp(url, "lmdb:", 5) == 0) {
+		if (rates_embedded_open(&rates->file, url, err) != 0) {
+			mem_free(rates);
+			return -1;
+		}
 	} else if (url != NULL && strcmp(url, "memory:") != 0) {
 		mem_free(rates);
 		return err_usage(err, 0,
-			"rate limits are kept in Redis or memory:, not in "
-			"'%.*s'",
+			"rate limits are kept in redis://..., lmdb:PATH or "
+			"memory:, not in '%.*s'",
 			(int)strcspn(url, ":/?@"), url);
 	}
 	rates->url = mem_text(url == NULL ? "memory:" : url);
@@ -82,6 +90,7 @@ void rates_close(struct rates *rates)
 	if (rates != NULL) {
 		mem_free(rates->url);
 		redis_close(rates->redis);
+		rates_embedded_close(rates->file);
 		nameset_release(&rates->names);
 		nameset_release(&rates->groups);
 		mem_free(rates->full_us);
@@ -229,6 +238,9 @@ int rates_exchange(struct rates *rates, struct rate_ask *asks, size_t count,
 {
 	if (count > 0 && rates->redis != NULL) {
 		return take_there(rates, asks, count, err);
+	}
+	if (rates->file != NULL) {
+		return rates_embedded_exchange(rates->file, asks, count, err);
 	}
 	for (size_t i = 0; i < count; i++) {
 		take_here(rates, &asks[i]);

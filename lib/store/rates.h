@@ -1,6 +1,6 @@
 /*
- * Where the buckets of rate limits are: in Redis, shared by all workers, or in
- * this process alone.
+ * Where the buckets of rate limits are: in Redis, shared by all workers, in an
+ * LMDB file, shared by this machine's programs, or in this process alone.
  */
 #ifndef PUSH_STORE_RATES_H
 #define PUSH_STORE_RATES_H
@@ -14,7 +14,7 @@
 struct rates;
 
 /*
- * By URL: redis://... or unix://... is shared; NULL and "memory:" are this
+ * By URL: redis://..., unix://... or lmdb:PATH; NULL and "memory:" are this
  * process alone.  -1: a wrong URL is a usage failure, an absent server
  * temporary.
  */

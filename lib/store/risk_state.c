@@ -159,8 +159,8 @@ static void make_room(struct risk_state *s, size_t room)
 static bool is_counted(
 	const struct record *r, const struct risk_verdict *verdict)
 {
-	bool is_first = !r->is_resumed ||
-			(r->is_whole && fanout_after(r).ptr == NULL);
+	bool is_first =
+		!r->is_resumed || (r->is_whole && fanout_after(r).ptr == NULL);
 
 	return r->outcome == OUTCOME_UNDECIDED && !verdict->is_hit &&
 	       is_first && r->attempt <= 1;
