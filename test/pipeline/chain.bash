@@ -7,6 +7,7 @@
 #	                    what push-ack passed on ends in `passed', its results in `results'
 #	chain_is_settled    nothing is queued, in flight or delayed
 #	received            what the vendors took: token and name a line
+#	vendors_take MS     from now on, the vendors answer after so long
 
 load ../helper.bash
 [ ! -f "$BATS_FILE_TMPDIR/push.conf" ] || export PUSH_CONFIG=$BATS_FILE_TMPDIR/push.conf
@@ -86,6 +87,10 @@ chain_is_settled() {
 			#redis.call("KEYS", ARGV[1])' 3 "$queue" "{$queue}:redeliver" \
 			"{$queue}:delayed" "{$queue}:inflight:*")" = 0 ] || return 1
 	done
+}
+
+vendors_take() {
+	mock_control "{\"apns\": {\"delay_ms\": $1}, \"fcm\": {\"delay_ms\": $1}}"
 }
 
 received() {

@@ -8,11 +8,6 @@ setup_file() {
 	chain_up --appendonly yes --enable-debug-command local
 }
 
-# The vendors answer after so many milliseconds.
-vendors_take() {
-	mock_control "{\"apns\": {\"delay_ms\": $1}, \"fcm\": {\"delay_ms\": $1}}"
-}
-
 setup() {
 	export BATS_TEST_TIMEOUT=$((120 * PUSH_TEST_SLOW))
 	redis_is_ours || BATS_TEST_TMPDIR='' redis_up --appendonly yes --enable-debug-command local
