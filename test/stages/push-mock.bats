@@ -569,8 +569,8 @@ many() {
 		run -100 push-mock --cert "$MOCK_KEYS/cert.pem" --key "$MOCK_KEYS/key.pem" \
 			--credentials "$MOCK_KEYS/credentials.json" --control "$MOCK_CONTROL"
 		[[ $output == *"$MOCK_CONTROL"* ]]
-		kill -HUP "$(<"$BATS_FILE_TMPDIR/.mock.pid")"
 	done
+	kill -HUP "$(<"$BATS_FILE_TMPDIR/.mock.pid")"
 	wait_until 5 grep -q 'delay_ms.*whole number' "$BATS_FILE_TMPDIR/mock.log"
 	apns "/3/device/$TOKEN"
 	said 503 Shutdown
