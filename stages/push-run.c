@@ -18,7 +18,8 @@
 #include "base/loop.h"
 #include "run/check.h"
 #include "run/fleet.h"
-#include "run/plan.h"
+#include "run/plans.h"
+#include "run/process.h"
 #include "run/sockets.h"
 #include "stage/opt.h"
 
@@ -121,13 +122,13 @@ static void app_on_tick(void *self)
 
 static int app_plan(struct app *a, struct err *err)
 {
-	char folder[PLAN_FOLDER_BYTES];
+	char folder[PROGRAM_FOLDER_BYTES];
 	struct plan_source source = { a->conf, a->config, folder, NULL };
 
-	if (plan_own_folder(folder, err) != 0) {
+	if (program_own_folder(folder, err) != 0) {
 		return -1;
 	}
-	if (plan_wants_sockets(a->conf)) {
+	if (plans_want_sockets(a->conf)) {
 		if (sockets_make(&a->sockets, a->conf, err) != 0) {
 			return -1;
 		}
@@ -237,7 +238,7 @@ int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 
-	chain_open_missing();
+	process_open_missing();
 	log_open("push-run", NULL, LOG_AUTO, LOG_INFO);
 	if (app_open(&app, argc, argv, &err) != 0) {
 		sockets_remove(&app.sockets);

@@ -1,37 +1,20 @@
 /*
- * Processes of a chain.  Every descriptor here closes on exec; a child keeps its
- * standard input, output and error, and where to say that it is ready.
- *
- * Nobody outlives push-run: should it be killed, the kernel kills them all.  What
- * they have in flight the next chain takes back at once, and what it takes back
- * nobody may still be sending.
+ * One life of a chain: its processes are started from the first to the last, and
+ * end the same way, by end-of-file.
  */
 #define _GNU_SOURCE /* F_SETPIPE_SZ */
 
 #include "run/chain.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-struct process {
-	struct chain *chain;
-	const struct plan_program *program;
-	pid_t pid;    /* 0: not running */
-	int ready_fd; /* to be read from; -1: none */
-	struct loop_fd *ready_watch;
-	bool is_ready;
-	int64_t since_mono_ms;
-};
+#include "run/process.h"
 
 struct chain {
 	struct loop *loop;
@@ -54,93 +37,12 @@ struct chain {
 	bool is_over;
 };
 
-static void set_close_on_exec(int fd)
-{
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-		BUG("descriptor %d cannot close on exec", fd);
-	}
-}
-
-void chain_open_missing(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0) {
-		(void)close(fd); /* nothing was written */
-	}
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0) {
-		(void)close(*fd); /* pipe ends lose nothing here */
-		*fd = -1;
-	}
-}
-
-static int make_pipe(int ends[2], struct err *err)
-{
-	if (pipe(ends) != 0) {
-		ends[0] = ends[1] = -1;
-		return err_set(err, errno, "cannot make a pipe");
-	}
-	set_close_on_exec(ends[0]);
-	set_close_on_exec(ends[1]);
-	return 0;
-}
-
-/* --- in the child ---------------------------------------------------------- */
-
-/* Makes `to' what `from' is, for the program to come. */
-static void give(int from, int to)
-{
-	if (from == to) {
-		if (fcntl(to, F_SETFD, 0) != 0) {
-			_exit(EXIT_TEMP);
-		}
-	} else if (dup2(from, to) < 0) {
-		_exit(EXIT_TEMP);
-	}
-}
-
-/* Between fork and exec: only calls that are safe there.  Signals are blocked
- * until our handlers are gone. */
-static _Noreturn void become(const struct plan_program *program, pid_t parent,
-	const int fds[3], const sigset_t *mask)
-{
-	static const int ours[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGPIPE };
-
-	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
-		(void)signal(ours[i], SIG_DFL); /* cannot fail for these */
-	}
-	/* Not the terminal's: a Ctrl-C must reach push-run alone, which then
-	 * ends the chain from its beginning. */
-	(void)setpgid(0, 0);
-	/* It may have died just now. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
-		_exit(EXIT_TEMP);
-	}
-	if (fds[0] >= 0) {
-		give(fds[0], STDIN_FILENO);
-	}
-	if (fds[1] >= 0) {
-		give(fds[1], STDOUT_FILENO);
-	}
-	if (fds[2] >= 0) {
-		give(fds[2], PLAN_READY_FD);
-	}
-	(void)sigprocmask(SIG_SETMASK, mask, NULL); /* cannot fail */
-	(void)execv(program->path, program->argv);
-	_exit(EXIT_TEMP);
-}
-
 /* --- starting --------------------------------------------------------------- */
 
-static void check_ready(struct chain *c)
+static void check_ready(void *self)
 {
+	struct chain *c = self;
+
 	if (c->is_ready || c->is_ending) {
 		return;
 	}
@@ -151,69 +53,6 @@ static void check_ready(struct chain *c)
 	}
 	c->is_ready = true;
 	c->events.on_ready(c->events.self);
-}
-
-static void stop_listening(struct process *p)
-{
-	loop_unwatch(p->ready_watch);
-	p->ready_watch = NULL;
-	close_fd(&p->ready_fd);
-}
-
-static void on_ready_fd(void *self, int fd, unsigned ready)
-{
-	struct process *p = self;
-	char byte;
-	ssize_t n = read(fd, &byte, 1);
-
-	(void)ready;
-	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-		return;
-	}
-	p->is_ready = n == 1;
-	stop_listening(p);
-	check_ready(p->chain);
-}
-
-/* Starts one program between `in' and `out' (-1: push-run's own). */
-static int spawn(
-	struct chain *c, size_t place, int in, int out, struct err *err)
-{
-	struct process *p = &c->processes[place];
-	int ready[2] = { -1, -1 };
-	pid_t parent = getpid();
-	sigset_t all;
-	sigset_t mask;
-	pid_t pid;
-
-	if (p->program->is_ours && make_pipe(ready, err) != 0) {
-		return -1;
-	}
-	(void)sigfillset(&all);                      /* cannot fail */
-	(void)sigprocmask(SIG_SETMASK, &all, &mask); /* cannot fail */
-	pid = fork();
-	if (pid == 0) {
-		const int fds[3] = { in, out, ready[1] };
-
-		become(p->program, parent, fds, &mask);
-	}
-	(void)sigprocmask(SIG_SETMASK, &mask, NULL); /* cannot fail */
-	close_fd(&ready[1]);
-	if (pid < 0) {
-		close_fd(&ready[0]);
-		return err_set(
-			err, errno, "cannot start '%s'", p->program->name);
-	}
-	p->pid = pid;
-	p->since_mono_ms = clock_mono_ms();
-	p->ready_fd = ready[0];
-	p->is_ready = !p->program->is_ours;
-	if (p->ready_fd >= 0) {
-		p->ready_watch = loop_watch(
-			c->loop, p->ready_fd, LOOP_READ, on_ready_fd, p);
-	}
-	log_debug("%s started, pid %ld", p->program->name, (long)pid);
-	return 0;
 }
 
 struct chain *chain_new(struct loop *loop, const struct plan *plan,
@@ -228,9 +67,11 @@ struct chain *chain_new(struct loop *loop, const struct plan *plan,
 	c->watch_in = -1;
 	c->watch_backoff_ms = CHAIN_BACKOFF_FIRST_MS;
 	for (size_t i = 0; i < plan->count; i++) {
-		c->processes[i].chain = c;
-		c->processes[i].program = &plan->programs[i];
-		c->processes[i].ready_fd = -1;
+		c->processes[i] = (struct process){ .loop = loop,
+			.program = &plan->programs[i],
+			.on_ready = check_ready,
+			.self = c,
+			.ready_fd = -1 };
 	}
 	return c;
 }
@@ -241,12 +82,12 @@ void chain_free(struct chain *c)
 		return;
 	}
 	for (size_t i = 0; i < c->plan->count; i++) {
-		stop_listening(&c->processes[i]);
+		process_stop_listening(&c->processes[i]);
 	}
 	loop_timer_stop(c->loop, &c->watch_timer);
 	loop_timer_stop(c->loop, &c->limit);
 	loop_timer_stop(c->loop, &c->grace);
-	close_fd(&c->watch_in);
+	process_close_fd(&c->watch_in);
 	mem_free(c);
 }
 
@@ -264,24 +105,25 @@ int chain_start(struct chain *c, struct err *err)
 	for (size_t i = 0; i < c->plan->count; i++) {
 		bool is_last = i + 1 == c->plan->count;
 		int next[2] = { -1, -1 };
-		int result = is_last ? 0 : make_pipe(next, err);
+		int result = is_last ? 0 : process_pipe(next, err);
 
 		if (next[1] >= 0) {
 			/* Best effort: an unprivileged user has a quota. */
 			(void)fcntl(next[1], F_SETPIPE_SZ, CHAIN_PIPE_BYTES);
 		}
 		if (result == 0) {
-			result = spawn(c, i, in, next[1], err);
+			result = process_start(
+				&c->processes[i], in, next[1], err);
 		}
 		if (result == 0 && is_last && c->plan->programs[i].is_watch) {
 			c->watch_in = in;
 			in = -1;
 		}
-		close_fd(&in);
-		close_fd(&next[1]);
+		process_close_fd(&in);
+		process_close_fd(&next[1]);
 		in = next[0];
 		if (result != 0) {
-			close_fd(&in);
+			process_close_fd(&in);
 			c->has_failed = true;
 			end(c);
 			loop_timer_set(
@@ -295,14 +137,6 @@ int chain_start(struct chain *c, struct err *err)
 
 /* --- ending ------------------------------------------------------------------ */
 
-static void tell(const struct process *p, int signo)
-{
-	if (p->pid > 0 && kill(p->pid, signo) != 0) {
-		log_warn("cannot signal %s (pid %ld): %s", p->program->name,
-			(long)p->pid, strerror(errno));
-	}
-}
-
 static void on_kill(void *self)
 {
 	struct chain *c = self;
@@ -312,7 +146,7 @@ static void on_kill(void *self)
 			log_error("%s (pid %ld) does not end: killing it",
 				c->processes[i].program->name,
 				(long)c->processes[i].pid);
-			tell(&c->processes[i], SIGKILL);
+			process_tell(&c->processes[i], SIGKILL);
 		}
 	}
 }
@@ -322,7 +156,7 @@ static void hurry(struct chain *c)
 {
 	c->is_hurried = true;
 	for (size_t i = 0; i < c->plan->count; i++) {
-		tell(&c->processes[i], SIGTERM);
+		process_tell(&c->processes[i], SIGTERM);
 	}
 	loop_timer_set(c->loop, &c->limit, CHAIN_KILL_MS * 1000LL, on_kill, c);
 }
@@ -342,7 +176,7 @@ static void end(struct chain *c)
 	c->is_ending = true;
 	loop_timer_stop(c->loop, &c->watch_timer);
 	loop_timer_stop(c->loop, &c->grace);
-	tell(&c->processes[0], SIGTERM);
+	process_tell(&c->processes[0], SIGTERM);
 	loop_timer_set(c->loop, &c->limit, c->drain_ms * 1000, on_limit, c);
 }
 
@@ -364,7 +198,7 @@ void chain_signal(struct chain *c, int signo)
 {
 	for (size_t i = 0; i < c->plan->count; i++) {
 		if (c->processes[i].program->is_ours) {
-			tell(&c->processes[i], signo);
+			process_tell(&c->processes[i], signo);
 		}
 	}
 }
@@ -379,7 +213,8 @@ static void on_watch_due(void *self)
 			CHAIN_BACKOFF_FIRST_MS * 1000LL, on_watch_due, c);
 		return;
 	}
-	if (spawn(c, c->plan->count - 1, c->watch_in, -1, &err) != 0) {
+	if (process_start(&c->processes[c->plan->count - 1], c->watch_in, -1,
+		    &err) != 0) {
 		log_error("%s", err.text);
 		loop_timer_set(c->loop, &c->watch_timer,
 			c->watch_backoff_ms * 1000, on_watch_due, c);
@@ -406,28 +241,6 @@ static void restart_watch(struct chain *c, const struct process *p)
 	c->watch_backoff_ms = doubled(c->watch_backoff_ms);
 }
 
-/* Says how a process ended; true when it did as it should. */
-static bool log_end(const struct process *p, int status, bool is_ending)
-{
-	if (WIFSIGNALED(status)) {
-		log_error("%s (pid %ld) was killed by signal %d",
-			p->program->name, (long)p->pid, WTERMSIG(status));
-		return false;
-	}
-	if (WEXITSTATUS(status) != EXIT_OK) {
-		log_error("%s (pid %ld) ended with status %d", p->program->name,
-			(long)p->pid, WEXITSTATUS(status));
-		return false;
-	}
-	if (is_ending) {
-		log_debug("%s ended", p->program->name);
-	} else {
-		log_info("%s (pid %ld) ended with status 0", p->program->name,
-			(long)p->pid);
-	}
-	return true;
-}
-
 static void on_grace(void *self)
 {
 	struct chain *c = self;
@@ -439,11 +252,11 @@ static void on_grace(void *self)
 
 static void on_exit_of(struct chain *c, struct process *p, int status)
 {
-	bool is_well = log_end(p, status, c->is_ending);
+	bool is_well = process_log_end(p, status, c->is_ending);
 	bool is_usage = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_USAGE;
 
 	p->pid = 0;
-	stop_listening(p);
+	process_stop_listening(p);
 	c->has_usage = c->has_usage || is_usage;
 	if (p->program->is_watch && !is_usage) {
 		if (!c->is_ending) {

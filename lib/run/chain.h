@@ -48,10 +48,6 @@ struct chain_events {
 	void *self;
 };
 
-/* Opens what is closed of standard input, output and error, so that no pipe
- * becomes one of them.  Call it first. */
-void chain_open_missing(void);
-
 /* `plan' and `loop' are borrowed.  `drain_ms' bounds the ending after
  * chain_stop() or a death, before the rest get TERM. */
 struct chain *chain_new(struct loop *loop, const struct plan *plan,

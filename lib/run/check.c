@@ -11,7 +11,7 @@ extern char **environ;
 
 /* The exit status of a program, or 128 and its signal; -1 when it cannot be
  * started. */
-static int call(const struct plan_program *p, struct err *err)
+static int call(const struct program *p, struct err *err)
 {
 	size_t count = 0;
 	char **argv;
