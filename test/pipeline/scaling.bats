@@ -18,6 +18,16 @@ simulate() { # OPTION...
 	has '.[0]["capacity a second"] == 20000 and .[0]["bound by"] == "quota of Google"'
 }
 
+@test "in a Redis Cluster the server with most of the queues binds" {
+	# push:normal:0 to 7 on three servers: redis-cli CLUSTER KEYSLOT says 2, 2 and 4.
+	simulate --cores 80 --chains 40 --shards 3
+	has '.[0]["limits, notifications a second"]["one thread of each Redis"] == 150000'
+	simulate --cores 80 --chains 40 --shards 3 --queues 8
+	has '.[0]["limits, notifications a second"]["one thread of each Redis"] == 100000'
+	simulate --cores 80 --chains 40 --shards 4 --queues 8
+	has '.[0]["limits, notifications a second"]["one thread of each Redis"] == 200000'
+}
+
 @test "a campaign of a million at 25,000 a second waits 40 seconds" {
 	simulate --cores 1 --day 1e6 --campaigns 1 --bursts 1
 	has '.[0]["longest queue"] == 1000000 and .[0]["longest wait, s"] == 40 and
