@@ -2,6 +2,7 @@
 #
 #	docker build -t pushpipe .                      every program of the chain
 #	docker build -t pushpipe-mock --target mock .   the same with the stand-in vendors, for trying out
+#	docker build --target watch .                   Prometheus, Alertmanager and the exporter of Redis, Debian's
 #	docker build --target test .                    runs every test on Debian 13
 #
 # Needs nothing but the base image and Debian's packages.
@@ -25,11 +26,12 @@ RUN make -j"$(nproc)" all \
 RUN ldd /out/usr/bin/push-* /mock/push-mock | awk '$2 == "=>" { print $3 }' | sort -u \
 	| xargs readlink -f | xargs dpkg-query -S | cut -d : -f 1 | sort -u >/out/packages
 
-FROM deps AS test
-RUN /src/scripts/deps test
-WORKDIR /src
+FROM build AS test
+RUN scripts/deps test
 COPY . .
-RUN make check
+# Part of the names of the tests to run; empty: all.
+ARG ONLY=
+RUN make check ONLY="$ONLY"
 
 FROM debian:trixie-slim AS runtime
 ARG DEBIAN_FRONTEND=noninteractive
@@ -60,6 +62,16 @@ COPY --from=build /mock/push-mock /usr/bin/push-mock
 COPY scripts/mock-certs /usr/libexec/push/mock-certs
 USER push
 WORKDIR /var/lib/push-mock
+
+# The raw data of the web interface's time zones, which it never asks for, are larger than all the rest.
+FROM debian:trixie-slim AS watch
+ARG DEBIAN_FRONTEND=noninteractive
+RUN apt-get update \
+	&& apt-get install -y --no-install-recommends prometheus prometheus-alertmanager prometheus-redis-exporter \
+	&& rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /usr/share/javascript/moment-timezone/data \
+	&& install -d -o prometheus -g prometheus /var/lib/prometheus
+USER prometheus
+WORKDIR /var/lib/prometheus
 
 # What `docker build' makes when it is not told another.
 FROM runtime
