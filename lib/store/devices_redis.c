@@ -4,9 +4,10 @@
  * push:u:APP:USER  hash: "ios:TOKEN" → JSON (a ':' or '%' in APP is escaped)
  * push:t:DIGEST    of (app, platform, token) → "REGISTERED:USER"
  *
+ * In a cluster push:u:{APP}:USER and push:t:{APP}:DIGEST; see registry_key.h.
+ *
  * A registration looks at the owner first and then calls a script that does
- * nothing if the owner has changed; then it looks again.  The keys lie in
- * different slots, so a cluster is refused.
+ * nothing if the owner has changed; then it looks again.
  */
 #include <string.h>
 
@@ -14,17 +15,13 @@
 #include "base/num.h"
 #include "net/redis.h"
 #include "store/devices_backend.h"
-#include "store/registry_key.h"
+#include "store/registry_redis.h"
 
 enum {
-	OWNER_KEY_BYTES = 7 + DIGEST_BYTES,
 	/* Others being faster; and a batch may name one token as often. */
 	ROUNDS_MAX = 2 * DEVICES_BATCH_MAX,
 	FIND_PIPELINE = 512,
 };
-
-#define USER_PREFIX  "push:u:"
-#define TOKEN_PREFIX "push:t:"
 
 extern const char asset_device_put_lua[];
 extern const size_t asset_device_put_lua_len;
@@ -33,9 +30,13 @@ extern const size_t asset_device_drop_lua_len;
 
 struct shared {
 	struct redis *redis; /* owned */
+	struct registry_kind users;
+	struct registry_kind tokens;
+	struct nameset noted; /* apps; see registry_note_app() */
 	struct redis_script put;
 	struct redis_script drop;
 	struct buf key;
+	struct buf token_key;
 	struct buf former;
 	struct buf field;
 	struct buf owner;
@@ -54,18 +55,24 @@ static struct span text_of(const struct buf *b)
 	return (struct span){ b->data == NULL ? "" : b->data, b->len };
 }
 
-static struct span user_key(struct buf *b, struct span app, struct span user)
+static struct span user_key(struct shared *s, struct span app, struct span user)
 {
-	return registry_key(b, USER_PREFIX, app, user);
+	return registry_key(&s->key, &s->users, app, user);
 }
 
-static struct span owner_key(char dst[OWNER_KEY_BYTES], const struct device *d)
+/* PREFIX DIGEST, and with an app only in a cluster: the digest knows it. */
+static struct span owner_key(struct shared *s, const struct device *d)
 {
 	struct digest key = device_key(d);
+	struct span name = { (const char *)key.bytes, DIGEST_BYTES };
 
-	memcpy(dst, TOKEN_PREFIX, strlen(TOKEN_PREFIX));
-	memcpy(dst + strlen(TOKEN_PREFIX), key.bytes, DIGEST_BYTES);
-	return (struct span){ dst, OWNER_KEY_BYTES };
+	if (s->tokens.is_tagged) {
+		return registry_key(&s->token_key, &s->tokens, d->app, name);
+	}
+	buf_reset(&s->token_key);
+	buf_text(&s->token_key, s->tokens.prefix);
+	buf_put(&s->token_key, name.ptr, name.len);
+	return text_of(&s->token_key);
 }
 
 static struct span field_of(struct buf *b, const struct device *d)
@@ -101,14 +108,13 @@ enum put_state { PUT_TO_DO, PUT_ADDED, PUT_UPDATED, PUT_MOVED, PUT_TOO_OLD };
 static int look_at_owners(struct shared *s, const struct device *list,
 	const enum put_state *states, size_t count, struct err *err)
 {
-	char key[OWNER_KEY_BYTES];
 	const struct redis_reply *reply;
 
 	for (size_t i = 0; i < count; i++) {
 		if (states[i] == PUT_TO_DO) {
 			redis_append(s->redis, 2,
 				(struct span[]){ span_of("GET"),
-					owner_key(key, list + i) });
+					owner_key(s, list + i) });
 		}
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -130,7 +136,6 @@ static int look_at_owners(struct shared *s, const struct device *list,
 static enum put_state append_put(
 	struct shared *s, const struct device *d, struct span seen)
 {
-	char key[OWNER_KEY_BYTES];
 	struct owner owner = { .user = { NULL, 0 } };
 	bool is_owned = owner_parse(seen, &owner);
 	bool is_moved = is_owned && !span_equal(owner.user, d->user);
@@ -146,9 +151,9 @@ static enum put_state append_put(
 	device_write(d, &s->json);
 	redis_append_script(s->redis, &s->put, 3, 7,
 		(struct span[]){
-			owner_key(key, d),
-			user_key(&s->key, d->app, d->user),
-			user_key(&s->former, d->app,
+			owner_key(s, d),
+			user_key(s, d->app, d->user),
+			registry_key(&s->former, &s->users, d->app,
 				is_moved ? owner.user : d->user),
 			seen,
 			text_of(&s->owner),
@@ -204,6 +209,10 @@ static int shared_put(void *self, const struct device *list, size_t count,
 	size_t left = count;
 	int result = 0;
 
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		result = registry_note_app(
+			s->redis, &s->noted, list[i].app, err);
+	}
 	for (int round = 0; result == 0 && left > 0; round++) {
 		result = round < ROUNDS_MAX
 				 ? put_round(s, list, states, count, &left, err)
@@ -229,13 +238,11 @@ static int drop_older(struct shared *s, const struct device *d,
 	int64_t before_unix_ms, bool is_dry, size_t *removed, struct err *err)
 {
 	const struct redis_reply *reply;
-	char key[OWNER_KEY_BYTES];
 	struct owner owner;
 
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		if (redis_command(s->redis, &reply, 2,
-			    (struct span[]){
-				    span_of("GET"), owner_key(key, d) },
+			    (struct span[]){ span_of("GET"), owner_key(s, d) },
 			    err) != 0) {
 			return -1;
 		}
@@ -253,8 +260,8 @@ static int drop_older(struct shared *s, const struct device *d,
 		}
 		redis_append_script(s->redis, &s->drop, 2, 4,
 			(struct span[]){
-				owner_key(key, d),
-				user_key(&s->key, d->app, owner.user),
+				owner_key(s, d),
+				user_key(s, d->app, owner.user),
 				text_of(s->seen),
 				field_of(&s->field, d),
 			});
@@ -311,7 +318,7 @@ static int remove_user(struct shared *s, const struct device *which,
 
 	if (redis_command(s->redis, &reply, 2,
 		    (struct span[]){ span_of("HKEYS"),
-			    user_key(&s->key, which->app, which->user) },
+			    user_key(s, which->app, which->user) },
 		    err) != 0) {
 		return -1;
 	}
@@ -356,8 +363,7 @@ static int find_some(struct shared *s, struct devices_query *queries,
 	for (size_t i = 0; i < count; i++) {
 		redis_append(s->redis, 2,
 			(struct span[]){ span_of("HVALS"),
-				user_key(&s->key, queries[i].app,
-					queries[i].user) });
+				user_key(s, queries[i].app, queries[i].user) });
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (redis_reply(s->redis, &reply, err) != 0) {
@@ -395,56 +401,17 @@ struct walk {
 	struct shared *shared;
 	devices_cb *cb;
 	void *cb_self;
-	struct buf keys; /* of one step */
-	size_t *ends;    /* owned */
-	size_t count;
-	struct buf cursor;
 	struct buf app;
 	struct buf line;
 	bool is_stopped;
 };
-
-static int scan_step(struct walk *w, struct err *err)
-{
-	const struct redis_reply *reply;
-	const struct redis_reply *list;
-
-	if (redis_command(w->shared->redis, &reply, 6,
-		    (struct span[]){ span_of("SCAN"), text_of(&w->cursor),
-			    span_of("MATCH"), span_of(USER_PREFIX "*"),
-			    span_of("COUNT"), span_of("500") },
-		    err) != 0) {
-		return -1;
-	}
-	buf_reset(&w->cursor);
-	buf_put(&w->cursor, redis_text(redis_at(reply, 0)).ptr,
-		redis_text(redis_at(reply, 0)).len);
-	list = redis_at(reply, 1);
-	w->count = redis_count(list);
-	w->ends = mem_resize(w->ends, w->count + 1, sizeof(*w->ends));
-	buf_reset(&w->keys);
-	for (size_t i = 0; i < w->count; i++) {
-		struct span key = redis_text(redis_at(list, i));
-
-		buf_put(&w->keys, key.ptr, key.len);
-		w->ends[i] = w->keys.len;
-	}
-	return 0;
-}
-
-static struct span walk_key(const struct walk *w, size_t i)
-{
-	size_t begin = i == 0 ? 0 : w->ends[i - 1];
-
-	return (struct span){ w->keys.data + begin, w->ends[i] - begin };
-}
 
 static void show(
 	struct walk *w, struct span key, const struct redis_reply *list)
 {
 	struct span user;
 
-	if (!registry_key_parse(key, USER_PREFIX, &w->app, &user)) {
+	if (!registry_key_parse(key, &w->shared->users, &w->app, &user)) {
 		return;
 	}
 	for (size_t i = 0; i < redis_count(list) && !w->is_stopped; i++) {
@@ -455,46 +422,37 @@ static void show(
 	}
 }
 
-static int walk_step(struct walk *w, struct err *err)
+static int walk_on(void *self, const struct devices_sink *keys, struct err *err)
 {
+	struct walk *w = self;
 	const struct redis_reply *reply;
 
-	if (scan_step(w, err) != 0) {
-		return -1;
-	}
-	for (size_t i = 0; i < w->count; i++) {
+	for (size_t i = 0; i < keys->count; i++) {
 		redis_append(w->shared->redis, 2,
-			(struct span[]){ span_of("HVALS"), walk_key(w, i) });
+			(struct span[]){
+				span_of("HVALS"), devices_sink_at(keys, i) });
 	}
-	for (size_t i = 0; i < w->count; i++) {
+	for (size_t i = 0; i < keys->count; i++) {
 		if (redis_reply(w->shared->redis, &reply, err) != 0) {
 			return -1;
 		}
-		show(w, walk_key(w, i), reply);
+		show(w, devices_sink_at(keys, i), reply);
 	}
-	return 0;
+	return w->is_stopped ? 0 : 1;
 }
 
 static int shared_each(
 	void *self, devices_cb *cb, void *cb_self, struct err *err)
 {
-	struct walk w = { .shared = self, .cb = cb, .cb_self = cb_self };
+	struct shared *s = self;
+	struct walk w = { .shared = s, .cb = cb, .cb_self = cb_self };
 	int result;
 
-	buf_init(&w.keys, SIZE_MAX);
-	buf_init(&w.cursor, SIZE_MAX);
 	buf_init(&w.app, SIZE_MAX);
 	buf_init(&w.line, SIZE_MAX);
-	buf_text(&w.cursor, "0");
-	do {
-		result = walk_step(&w, err);
-	} while (result == 0 && !w.is_stopped &&
-		 !span_is(text_of(&w.cursor), "0"));
-	buf_release(&w.keys);
-	buf_release(&w.cursor);
+	result = registry_walk(s->redis, &s->users, walk_on, &w, err);
 	buf_release(&w.app);
 	buf_release(&w.line);
-	mem_free(w.ends);
 	return result;
 }
 
@@ -506,6 +464,8 @@ static void shared_close(void *self)
 
 	redis_close(s->redis);
 	buf_release(&s->key);
+	buf_release(&s->token_key);
+	nameset_release(&s->noted);
 	buf_release(&s->former);
 	buf_release(&s->field);
 	buf_release(&s->owner);
@@ -534,22 +494,17 @@ const struct devices_backend *devices_redis_open(
 	if (redis_open(&redis, url, err) != 0) {
 		return NULL;
 	}
-	/* The script that registers has two users' keys and a token's. */
-	if (redis_is_cluster(redis)) {
-		(void)err_usage(err, 0,
-			"%s: the device registry cannot be kept in a cluster; "
-			"give it a Redis of its own (lookup.store)",
-			redis_name(redis));
-		redis_close(redis);
-		return NULL;
-	}
 	s = mem_array(1, sizeof(*s));
 	s->redis = redis;
+	s->users = (struct registry_kind){ "push:u:", redis_is_cluster(redis) };
+	s->tokens =
+		(struct registry_kind){ "push:t:", redis_is_cluster(redis) };
 	redis_script_init(&s->put, (struct span){ asset_device_put_lua,
 					   asset_device_put_lua_len });
 	redis_script_init(&s->drop, (struct span){ asset_device_drop_lua,
 					    asset_device_drop_lua_len });
 	buf_init(&s->key, SIZE_MAX);
+	buf_init(&s->token_key, SIZE_MAX);
 	buf_init(&s->former, SIZE_MAX);
 	buf_init(&s->field, SIZE_MAX);
 	buf_init(&s->owner, SIZE_MAX);

@@ -3,25 +3,67 @@
 
 #include <string.h>
 
-struct span registry_key(
-	struct buf *b, const char *prefix, struct span app, struct span name)
+static bool is_escaped(const struct registry_kind *kind, char c)
+{
+	return c == ':' || c == '%' ||
+	       (kind->is_tagged && (c == '{' || c == '}'));
+}
+
+/* With its braces in a cluster.  Empty ones would be no tag. */
+static void put_app(
+	struct buf *b, const struct registry_kind *kind, struct span app)
 {
 	static const char hex[] = "0123456789ABCDEF";
 
-	buf_reset(b);
-	buf_text(b, prefix);
+	if (kind->is_tagged) {
+		buf_text(b, app.len == 0 ? "{%" : "{");
+	}
 	for (size_t i = 0; i < app.len; i++) {
 		unsigned char c = (unsigned char)app.ptr[i];
 
-		if (c == ':' || c == '%') {
+		if (is_escaped(kind, app.ptr[i])) {
 			buf_putc(b, '%');
 			buf_putc(b, hex[c >> 4]);
 			c = (unsigned char)hex[c & 15];
 		}
 		buf_putc(b, (char)c);
 	}
+	if (kind->is_tagged) {
+		buf_putc(b, '}');
+	}
+}
+
+struct span registry_key(struct buf *b, const struct registry_kind *kind,
+	struct span app, struct span name)
+{
+	buf_reset(b);
+	buf_text(b, kind->prefix);
+	put_app(b, kind, app);
 	buf_putc(b, ':');
 	buf_put(b, name.ptr, name.len);
+	return (struct span){ b->data, b->len };
+}
+
+struct span registry_pattern(
+	struct buf *b, const struct registry_kind *kind, struct span app)
+{
+	struct buf plain;
+
+	buf_reset(b);
+	buf_text(b, kind->prefix);
+	if (kind->is_tagged) {
+		buf_init(&plain, SIZE_MAX);
+		put_app(&plain, kind, app);
+		for (size_t i = 0; i < plain.len; i++) {
+			if (strchr("*?[]\\", plain.data[i]) != NULL) {
+				buf_putc(b, '\\');
+			}
+			buf_putc(b, plain.data[i]);
+		}
+		buf_release(&plain);
+		buf_putc(b, ':');
+	}
+	buf_putc(b, '*');
 	return (struct span){ b->data, b->len };
 }
 
@@ -32,18 +74,13 @@ static int hex_value(char c)
 				      : -1;
 }
 
-bool registry_key_parse(
-	struct span key, const char *prefix, struct buf *app, struct span *name)
+/* Unescapes what stands before the ':', or in braces; false when it is not as
+ * put_app() writes it. */
+static bool parse_app(struct span text, struct buf *app)
 {
-	size_t len = strlen(prefix);
-	const char *end = key.ptr + key.len;
-	const char *at = key.ptr + len;
+	const char *end = text.ptr + text.len;
 
-	buf_reset(app);
-	if (key.len < len || memcmp(key.ptr, prefix, len) != 0) {
-		return false;
-	}
-	for (; at < end && *at != ':'; at++) {
+	for (const char *at = text.ptr; at < end; at++) {
 		if (*at != '%') {
 			buf_putc(app, *at);
 		} else if (end - at > 2 && hex_value(at[1]) >= 0 &&
@@ -55,9 +92,35 @@ bool registry_key_parse(
 			return false;
 		}
 	}
-	if (at == end) {
+	return true;
+}
+
+bool registry_key_parse(struct span key, const struct registry_kind *kind,
+	struct buf *app, struct span *name)
+{
+	size_t len = strlen(kind->prefix);
+	const char *colon;
+	struct span text;
+
+	buf_reset(app);
+	if (key.len < len || memcmp(key.ptr, kind->prefix, len) != 0) {
 		return false;
 	}
-	*name = (struct span){ at + 1, (size_t)(end - at - 1) };
-	return true;
+	text = (struct span){ key.ptr + len, key.len - len };
+	colon = memchr(text.ptr, ':', text.len);
+	if (colon == NULL) {
+		return false;
+	}
+	*name = (struct span){ colon + 1,
+		(size_t)(text.ptr + text.len - colon - 1) };
+	text.len = (size_t)(colon - text.ptr);
+	if (!kind->is_tagged) {
+		return parse_app(text, app);
+	}
+	if (text.len < 2 || text.ptr[0] != '{' ||
+		text.ptr[text.len - 1] != '}') {
+		return false;
+	}
+	text = (struct span){ text.ptr + 1, text.len - 2 };
+	return span_is(text, "%") || parse_app(text, app);
 }

@@ -2,21 +2,19 @@
  * Segments in Redis.
  *
  * push:s:APP:SEGMENT  sorted set of users, all with score 0, so that it is in
- *                     the order of their bytes
+ *                     the order of their bytes; in a cluster push:s:{APP}:SEGMENT
  */
-#include <string.h>
-
 #include "base/mem.h"
 #include "net/redis.h"
-#include "store/registry_key.h"
+#include "store/registry_redis.h"
 #include "store/segments_backend.h"
 
 enum { STEP_USERS = 1000 };
 
-#define PREFIX "push:s:"
-
 struct shared {
 	struct redis *redis; /* owned */
+	struct registry_kind kind;
+	struct nameset noted; /* apps; see registry_note_app() */
 	struct buf key;
 	struct buf from;
 };
@@ -28,7 +26,7 @@ static struct span text_of(const struct buf *b)
 
 static struct span key_of(struct shared *s, const struct membership *m)
 {
-	return registry_key(&s->key, PREFIX, m->app, m->segment);
+	return registry_key(&s->key, &s->kind, m->app, m->segment);
 }
 
 static int shared_put(void *self, const struct membership *list, size_t count,
@@ -38,6 +36,12 @@ static int shared_put(void *self, const struct membership *list, size_t count,
 	const struct redis_reply *reply;
 	uint64_t n = 0;
 
+	for (size_t i = 0; i < count; i++) {
+		if (registry_note_app(s->redis, &s->noted, list[i].app, err) !=
+			0) {
+			return -1;
+		}
+	}
 	for (size_t i = 0; i < count; i++) {
 		redis_append(s->redis, 4,
 			(struct span[]){ span_of("ZADD"), key_of(s, list + i),
@@ -123,8 +127,6 @@ struct walk {
 	struct shared *shared;
 	devices_cb *cb;
 	void *cb_self;
-	struct devices_sink keys; /* of one step */
-	struct buf cursor;
 	struct buf app;
 	struct buf line;
 	bool is_stopped;
@@ -136,7 +138,7 @@ static int show_segment(struct walk *w, struct span key, struct err *err)
 	struct membership m;
 	size_t count;
 
-	if (!registry_key_parse(key, PREFIX, &w->app, &m.segment)) {
+	if (!registry_key_parse(key, &w->shared->kind, &w->app, &m.segment)) {
 		return 0;
 	}
 	m.app = text_of(&w->app);
@@ -160,52 +162,28 @@ static int show_segment(struct walk *w, struct span key, struct err *err)
 	return 0;
 }
 
-static int walk_step(struct walk *w, struct err *err)
+static int walk_on(void *self, const struct devices_sink *keys, struct err *err)
 {
-	const struct redis_reply *reply;
-	const struct redis_reply *list;
+	struct walk *w = self;
 
-	if (redis_command(w->shared->redis, &reply, 6,
-		    (struct span[]){ span_of("SCAN"), text_of(&w->cursor),
-			    span_of("MATCH"), span_of(PREFIX "*"),
-			    span_of("COUNT"), span_of("500") },
-		    err) != 0) {
-		return -1;
-	}
-	buf_reset(&w->cursor);
-	buf_put(&w->cursor, redis_text(redis_at(reply, 0)).ptr,
-		redis_text(redis_at(reply, 0)).len);
-	list = redis_at(reply, 1);
-	devices_sink_reset(&w->keys);
-	for (size_t i = 0; i < redis_count(list); i++) {
-		devices_sink_add(&w->keys, redis_text(redis_at(list, i)));
-	}
-	for (size_t i = 0; i < w->keys.count && !w->is_stopped; i++) {
-		if (show_segment(w, devices_sink_at(&w->keys, i), err) != 0) {
+	for (size_t i = 0; i < keys->count && !w->is_stopped; i++) {
+		if (show_segment(w, devices_sink_at(keys, i), err) != 0) {
 			return -1;
 		}
 	}
-	return 0;
+	return w->is_stopped ? 0 : 1;
 }
 
 static int shared_each(
 	void *self, devices_cb *cb, void *cb_self, struct err *err)
 {
-	struct walk w = { .shared = self, .cb = cb, .cb_self = cb_self };
+	struct shared *s = self;
+	struct walk w = { .shared = s, .cb = cb, .cb_self = cb_self };
 	int result;
 
-	buf_init(&w.keys.bytes, SIZE_MAX);
-	buf_init(&w.cursor, SIZE_MAX);
 	buf_init(&w.app, SIZE_MAX);
 	buf_init(&w.line, SIZE_MAX);
-	buf_text(&w.cursor, "0");
-	do {
-		result = walk_step(&w, err);
-	} while (result == 0 && !w.is_stopped &&
-		 !span_is(text_of(&w.cursor), "0"));
-	buf_release(&w.keys.bytes);
-	mem_free(w.keys.ends);
-	buf_release(&w.cursor);
+	result = registry_walk(s->redis, &s->kind, walk_on, &w, err);
 	buf_release(&w.app);
 	buf_release(&w.line);
 	return result;
@@ -218,6 +196,7 @@ static void shared_close(void *self)
 	redis_close(s->redis);
 	buf_release(&s->key);
 	buf_release(&s->from);
+	nameset_release(&s->noted);
 	mem_free(s);
 }
 
@@ -237,17 +216,9 @@ const struct segments_backend *segments_redis_open(
 	if (redis_open(&redis, url, err) != 0) {
 		return NULL;
 	}
-	/* Walking looks at the keys of one server. */
-	if (redis_is_cluster(redis)) {
-		(void)err_usage(err, 0,
-			"%s: segments cannot be kept in a cluster; give them a "
-			"Redis of their own (lookup.store)",
-			redis_name(redis));
-		redis_close(redis);
-		return NULL;
-	}
 	s = mem_array(1, sizeof(*s));
 	s->redis = redis;
+	s->kind = (struct registry_kind){ "push:s:", redis_is_cluster(redis) };
 	buf_init(&s->key, SIZE_MAX);
 	buf_init(&s->from, SIZE_MAX);
 	*self = s;

@@ -64,6 +64,19 @@ none_refused() {
 	[ "$(rcli LLEN '{push:low}:dead')" -ge 1 ]
 }
 
+@test "users, segments and rate limits need no more" {
+	env -u PUSH_CONFIG push-device --store "$REDIS_URL" import - <<-'END'
+		{"app":"bank","user":"u1","platform":"ios","token":"aa01aa01"}
+		{"app":"bank","segment":"all","user":"u1"}
+	END
+	rcli ACL LOG RESET
+	jq '.risk.surges = [{limit: 9, per: "1h"}] | .apps.bank.quota = {limit: 9, per: "1h"} | .apps.bank.auth = "off"' push.conf >rates.conf
+	stage '{"app":"bank","campaign":"c","segment":"all"}
+{"app":"bank","user":"u1"}' bash -c 'push-auth -c rates.conf | push-risk -c rates.conf | push-lookup -c rates.conf'
+	has 'length == 2 and all(.[]; .device.token == "aa01aa01" and .trace.outcome == null)'
+	none_refused
+}
+
 @test "a producer can do nothing but push to its queues" {
 	[[ $(as push-producer SECRET1 LPUSH push:other x) == *NOPERM* ]]
 	[[ $(as push-producer SECRET1 RPOP push:high) == *NOPERM* ]]

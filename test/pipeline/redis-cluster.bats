@@ -2,12 +2,10 @@
 load redis.bash
 
 setup() {
-	redis_up # for the registry
-	local registry=$REDIS_URL
 	cluster_up 3
 	mock_up
 	printf 'a-secret-made-for-tests-only-0123456789' >bank.secret
-	chain_conf | jq --arg url "$registry" '.lookup.store = $url' >push.conf
+	chain_conf >push.conf
 	export PUSH_CONFIG=$PWD/push.conf
 	export BATS_TEST_TIMEOUT=$((120 * PUSH_TEST_SLOW))
 }
@@ -123,10 +121,58 @@ move_slot() { # SLOT FROM TO
 	rcli_at "$2" CLUSTER SETSLOT "$1" NODE "$to_id"
 }
 
-@test "the device registry refuses a cluster in plain words" {
-	stage '' push-device --store "$REDIS_URL" list
-	[ "$status" -eq 100 ]
-	logged "the device registry cannot be kept in a cluster"
+@test "the device registry and segments are kept in a cluster, each app on a node" {
+	local n app apps=(shop news 'a:b' 'x{y}z' '50%' 'st*r' game mail '')
+	unset PUSH_CONFIG
+	for app in "${apps[@]}"; do
+		jq -cn --arg app "$app" 'range(40) | {user: "u\(.)", platform: "android", token: "\($app | @base64)-\(.)", registered_ms: 5},
+			{user: "u\(.)", segment: "all"} | if $app == "" then . else {app: $app} + . end'
+	done >devices.ndjson
+	stage '' push-device --store "$REDIS_URL" import devices.ndjson
+	[ "$output" = "added 360, updated 0, moved 0, left as newer 0, into segments 360, refused 0" ]
+	push-device --store "$REDIS_URL" import devices.ndjson | grep -q 'added 0, updated 360'
+	# All come out again, whichever node they are on, and on more than one.
+	push-device --store "$REDIS_URL" export >exported
+	diff <(jq -cS . devices.ndjson | sort) <(jq -cS . exported | sort)
+	n=0
+	for port in "${CLUSTER_PORTS[@]}"; do
+		[ -z "$(rcli_at "$port" --scan --pattern 'push:u:*')" ] || n=$((n + 1))
+	done
+	[ "$n" -gt 1 ]
+	# A token moves to another user, and leaves the former one.
+	stage '' push-device --store "$REDIS_URL" add --app shop --user u1 --platform android --token "$(printf shop | base64)-0"
+	[ "$output" = "moved from another user" ]
+	# Users and segments of several apps, in one batch.
+	stage '{"id":"1","app":"shop","users":["u0","u1","u2"]}
+{"id":"2","app":"x{y}z","user":"u3"}
+{"id":"3","user":"u4"}
+{"id":"4","app":"st*r","segment":"all"}' push-lookup --store "$REDIS_URL"
+	[ "$status" -eq 0 ]
+	has '[.[] | select(.id == "1") | [.user, .trace.reason]] | sort ==
+		[["u0", "no-device"], ["u1", null], ["u1", null], ["u2", null]]'
+	has '[.[] | select(.id == "2" or .id == "3") | .device.token] | sort == ["-4", "eHt5fXo=-3"]'
+	has '[.[] | select(.id == "4") | .user] | length == 40 and (unique | length) == 40'
+	# Gone with all that a user has.
+	stage '' push-device --store "$REDIS_URL" remove --app shop --user u1
+	[ "$output" = "removed 2" ]
+	stage '' push-device --store "$REDIS_URL" remove --app shop --segment all
+	[ "$output" = "removed 40" ]
+	stage '' push-device --store "$REDIS_URL" export
+	has '[.[] | select(.app == "shop")] | length == 38 and all(.[]; .user != "u1" and has("token"))'
+}
+
+@test "dead tokens are pruned from a registry in a cluster" {
+	export PUSH_CONFIG=$PWD/push.conf
+	push-device import - <<-'END'
+		{"app":"bank","user":"u1","platform":"ios","token":"aa01aa01","registered_ms":5}
+		{"app":"bank","user":"u1","platform":"ios","token":"aa02aa02","registered_ms":5}
+	END
+	redis-cli -c -h 127.0.0.1 -p "$(node_of push:normal)" XADD '{push:normal}:feedback' '*' at_ms 9 uid x reason token-dead \
+		app bank platform ios token aa01aa01 vendor_ms 7
+	stage '' push-device prune --queue push:normal
+	[ "$output" = "removed 1" ]
+	stage '' push-device list --app bank --user u1
+	has 'map(.token) == ["aa02aa02"]'
 }
 
 @test "push-queue looks after queues wherever in the cluster they are" {
