@@ -6,7 +6,7 @@
 load ../helper.bash
 
 setup_file() {
-	export PEERS=$ROOT/build/peers
+	export PEERS=$ROOT/build/clients
 	"$ROOT/scripts/mock-certs" "$BATS_FILE_TMPDIR/keys"
 	"$ROOT/test/peers/install" "$PEERS" 3>&- 4>&- || rm -f "$PEERS/installed"
 }
