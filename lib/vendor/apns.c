@@ -60,7 +60,9 @@ static enum reason build(const void *self, const struct record *r,
 {
 	const struct apns_account *a = self;
 
-	return apns_build(r, span_of(a->topic), req, why);
+	const struct apns_terms terms = { span_of(a->topic), a->shortens };
+
+	return apns_build(r, &terms, req, why);
 }
 
 static int token(const void *self, int64_t now_unix_ms, struct buf *out,

@@ -28,6 +28,7 @@ struct apns_account {
 
 	bool is_sandbox; /* for tokens that do not say */
 	bool tries_other;
+	bool shortens;
 };
 
 /* NULL, with a usage failure, when settings or files are wrong. */

@@ -158,6 +158,7 @@ static void engine_admit(struct engine *e, struct record *r)
 			engine_on_tick, e);
 	}
 	f->body_bytes = f->request->body.len;
+	f->shortened_bytes = f->request->shortened_bytes;
 	if (request_shelf_is_short(&e->requests)) {
 		engine_give_back_request(e, f);
 	}
@@ -194,6 +195,9 @@ void engine_send(struct engine *e, struct record *r)
 static void engine_show(const struct request *req, struct record *r)
 {
 	record_fact_int(r, "dry_run", 1);
+	if (req->shortened_bytes > 0) {
+		record_fact_int(r, "shortened", (int64_t)req->shortened_bytes);
+	}
 	record_fact_text(
 		r, "path", (struct span){ req->path.data, req->path.len });
 	for (size_t i = 0; i < req->header_count; i++) {

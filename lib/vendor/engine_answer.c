@@ -111,6 +111,10 @@ static void engine_add_facts(
 
 	record_fact_int(f->record, "status", q->status);
 	record_fact_text(f->record, "answer", span_of(a->row->name));
+	if (f->shortened_bytes > 0) {
+		record_fact_int(
+			f->record, "shortened", (int64_t)f->shortened_bytes);
+	}
 	if (f->was_elsewhere) {
 		record_fact_text(f->record, "environment",
 			span_of(e->setup.vendor->endpoint_names[f->endpoint]));

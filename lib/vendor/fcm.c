@@ -14,6 +14,8 @@ enum { ACCOUNT_FILE_MAX_BYTES = 64 * 1024 };
 struct account {
 	struct fcm_account google; /* owned */
 	struct digest digest;      /* of the file */
+	bool shortens;
+	bool validate_only;
 };
 
 static void account_free(void *self)
@@ -58,6 +60,9 @@ static void *account_new(
 		return NULL;
 	}
 	a = mem_array(1, sizeof(*a));
+	a->shortens = json_bool(json_get(settings, "shorten"), false);
+	a->validate_only =
+		json_bool(json_get(settings, "validate_only"), false);
 	path = conf_file_take(conf, file.ptr);
 	if (account_read(a, path, err) != 0) {
 		account_free(a);
@@ -93,7 +98,10 @@ static enum reason build(const void *self, const struct record *r,
 {
 	const struct account *a = self;
 
-	return fcm_build(r, span_of(a->google.project_id), req, why);
+	const struct fcm_terms terms = { span_of(a->google.project_id),
+		a->shortens, a->validate_only };
+
+	return fcm_build(r, &terms, req, why);
 }
 
 static const char *token_url(const void *self)

@@ -23,6 +23,7 @@ struct flight {
 	struct http2_request http;
 	struct request *request;    /* NULL: not built, or written */
 	size_t body_bytes;          /* of it */
+	size_t shortened_bytes;     /* what its text has lost */
 	struct record *record;      /* held; NULL while the flight is spare */
 	int64_t registered_unix_ms; /* of the device token; 0: not told */
 	bool has_environment;       /* the device says which it is of */

@@ -167,38 +167,48 @@ static void put_unless(struct buf *b, const char *name, const struct json *from,
 	}
 }
 
-static void put_alert(const struct apns_plan *p, struct buf *b)
+static void put_alert(const struct apns_plan *p, struct request *req)
 {
+	struct buf *b = &req->body;
+	const struct json *body = json_get(p->notification, "body");
 	const struct json *alert = json_get(p->aps, "alert");
 	struct json_iter it = json_iter(alert);
 	const struct json *v;
 
 	if (alert != NULL && json_type(alert) != JSON_OBJECT) {
-		put_member(b, span_of("alert"), alert);
+		request_put_shown(req, span_of("alert"), alert);
 		return;
 	}
 	if (alert == NULL && json_get(p->notification, "title") == NULL &&
-		json_get(p->notification, "body") == NULL) {
+		body == NULL) {
 		return;
 	}
 	request_put_name(b, span_of("alert"));
 	buf_putc(b, '{');
 	while ((v = json_next(&it)) != NULL) {
-		put_member(b, it.name, v);
+		if (!span_is(it.name, "body")) {
+			put_member(b, it.name, v);
+		}
 	}
 	put_unless(b, "title", p->notification, alert);
-	put_unless(b, "body", p->notification, alert);
+	if (json_get(alert, "body") != NULL) {
+		body = json_get(alert, "body");
+	}
+	if (body != NULL) {
+		request_put_shown(req, span_of("body"), body);
+	}
 	buf_putc(b, '}');
 }
 
-static void put_aps(const struct apns_plan *p, struct buf *b)
+static void put_aps(const struct apns_plan *p, struct request *req)
 {
+	struct buf *b = &req->body;
 	struct json_iter it = json_iter(p->aps);
 	const struct json *v;
 
 	request_put_name(b, span_of("aps"));
 	buf_putc(b, '{');
-	put_alert(p, b);
+	put_alert(p, req);
 	while ((v = json_next(&it)) != NULL) {
 		if (!span_is(it.name, "alert")) {
 			put_member(b, it.name, v);
@@ -233,13 +243,14 @@ static void put_image(const struct apns_plan *p, struct buf *b)
 	buf_putc(b, '}');
 }
 
-static void put_body(const struct apns_plan *p, struct buf *b)
+static void put_body(const struct apns_plan *p, struct request *req)
 {
+	struct buf *b = &req->body;
 	struct json_iter it = json_iter(p->payload);
 	const struct json *v;
 
 	buf_putc(b, '{');
-	put_aps(p, b);
+	put_aps(p, req);
 	while ((v = json_next(&it)) != NULL) {
 		if (!span_is(it.name, "aps")) {
 			put_member(b, it.name, v);
@@ -255,19 +266,35 @@ static void put_body(const struct apns_plan *p, struct buf *b)
 	buf_putc(b, '}');
 }
 
-enum reason apns_build(const struct record *r, struct span topic,
+/* Whether the body is as short as Apple wants it, now. */
+static bool fit(struct apns_plan *p, bool shortens, struct request *req)
+{
+	size_t max = p->is_broadcast ? APNS_PAYLOAD_MAX_VOIP_BYTES
+				     : p->type->max_bytes;
+
+	if (buf_is_over(&req->body)) {
+		return apns_plan_wrong(p, "payload is longer than Apple takes");
+	}
+	if (req->body.len > max && shortens) {
+		req->shortened_bytes = shorten(&req->body, &req->shown,
+			req->body.len - max, SHORTEN_WRITTEN);
+	}
+	return req->body.len <= max ||
+	       apns_plan_wrong(p, "payload is longer than Apple takes");
+}
+
+enum reason apns_build(const struct record *r, const struct apns_terms *terms,
 	struct request *req, const char **why)
 {
 	struct apns_plan p = {
 		.r = r,
-		.app_topic = topic,
+		.app_topic = terms->topic,
 		.is_broadcast = r->device == NULL && r->channel.ptr != NULL,
 	};
-	size_t max = APNS_PAYLOAD_MAX_VOIP_BYTES;
 	enum reason reason = REASON_NONE;
 
-	if (!apns_is_topic(topic)) {
-		BUG("apns topic of %zu bytes", topic.len);
+	if (!apns_is_topic(terms->topic)) {
+		BUG("apns topic of %zu bytes", terms->topic.len);
 	}
 	request_reset(req);
 	if (!put_path(&p, req)) {
@@ -276,12 +303,8 @@ enum reason apns_build(const struct record *r, struct span topic,
 		reason = REASON_BAD_MESSAGE;
 	} else {
 		put_headers(&p, req);
-		put_body(&p, &req->body);
-		if (!p.is_broadcast) {
-			max = p.type->max_bytes;
-		}
-		if (buf_is_over(&req->body) || req->body.len > max) {
-			p.why = "payload is longer than Apple takes";
+		put_body(&p, req);
+		if (!fit(&p, terms->shortens, req)) {
 			reason = REASON_PAYLOAD_TOO_LARGE;
 		}
 	}

@@ -41,14 +41,19 @@ enum {
  * since apns_build() takes it for granted. */
 bool apns_is_topic(struct span topic);
 
+/* How an app's messages are sent. */
+struct apns_terms {
+	struct span topic; /* its bundle id */
+	bool shortens;     /* a body that is too long is cut */
+};
+
 /*
  * Builds the request for a record with an iOS `device' or a `channel'.
- * `topic' is the app's bundle id; a message may only name it or names below it
- * ("<topic>.voip").  REASON_NONE, or REASON_BAD_TARGET, REASON_BAD_MESSAGE,
+ * A message may only name the app's topic or names below it ("<topic>.voip").  REASON_NONE, or REASON_BAD_TARGET, REASON_BAD_MESSAGE,
  * REASON_PAYLOAD_TOO_LARGE with *why (may be NULL) set to a literal phrase
  * that tells what is wrong.  `req' is reset first.
  */
-enum reason apns_build(const struct record *r, struct span topic,
+enum reason apns_build(const struct record *r, const struct apns_terms *terms,
 	struct request *req, const char **why) MUST_CHECK;
 
 /*

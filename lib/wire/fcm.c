@@ -255,6 +255,35 @@ static void put_android_notification(const struct plan *p, struct buf *b)
 	buf_putc(b, '}');
 }
 
+/* The members of the message; its text is where one may make it shorter. */
+static void put_message(const struct plan *p, struct request *req)
+{
+	struct buf *b = &req->body;
+	struct json_iter it = json_iter(p->r->message);
+	const struct json *v;
+
+	while ((v = json_next(&it)) != NULL) {
+		if (!span_is(it.name, "android") &&
+			!span_is(it.name, "notification")) {
+			put_member(b, it.name, v);
+		}
+	}
+	if (p->notification == NULL) {
+		return;
+	}
+	request_put_name(b, span_of("notification"));
+	buf_putc(b, '{');
+	it = json_iter(p->notification);
+	while ((v = json_next(&it)) != NULL) {
+		if (span_is(it.name, "body")) {
+			request_put_shown(req, it.name, v);
+		} else {
+			put_member(b, it.name, v);
+		}
+	}
+	buf_putc(b, '}');
+}
+
 static void put_android(const struct plan *p, struct buf *b)
 {
 	bool is_high = p->r->priority == PRIORITY_HIGH;
@@ -285,38 +314,82 @@ bool fcm_is_project(struct span project_id)
 	return project_id.len > 0 && project_id.len <= 128;
 }
 
-enum reason fcm_build(const struct record *r, struct span project_id,
+/* What may count towards it besides: names of members, and what Android shows
+ * otherwise. */
+static size_t payload_bytes_perhaps(const struct plan *p)
+{
+	const struct json *own = json_get(p->android, "notification");
+	struct json_iter it = json_iter(p->notification);
+	size_t bytes = 0;
+	const struct json *v;
+
+	while (json_next(&it) != NULL) {
+		bytes += it.name.len;
+	}
+	it = json_iter(own);
+	while ((v = json_next(&it)) != NULL) {
+		bytes += it.name.len + json_text(v).len;
+	}
+	return bytes + sizeof("tag") + REQUEST_REPLACE_ID_BYTES;
+}
+
+/* Whether the payload is as short as Google wants it, now.  What is cut is cut so
+ * far that Google cannot find it too long. */
+static bool fit(struct plan *p, bool shortens, struct request *req)
+{
+	size_t max = p->r->device != NULL ? FCM_PAYLOAD_MAX_BYTES
+					  : FCM_PAYLOAD_MAX_TOPIC_BYTES;
+	size_t has = payload_bytes(p);
+	size_t most = has + payload_bytes_perhaps(p);
+
+	if (most > max && shortens && !buf_is_over(&req->body)) {
+		req->shortened_bytes = shorten(
+			&req->body, &req->shown, most - max, SHORTEN_READ);
+	}
+	return (!buf_is_over(&req->body) &&
+		       (has <= max || req->shortened_bytes > 0)) ||
+	       wrong(p, "payload is longer than Google takes");
+}
+
+static enum reason put_body(
+	struct plan *p, const struct fcm_terms *terms, struct request *req)
+{
+	struct buf *b = &req->body;
+
+	buf_putc(b, '{');
+	if (terms->validate_only) {
+		buf_text(b, "\"validate_only\":true,");
+	}
+	buf_text(b, "\"message\":{");
+	if (!put_target(p, b)) {
+		return REASON_BAD_TARGET;
+	}
+	if (!make_plan(p)) {
+		return REASON_BAD_MESSAGE;
+	}
+	put_message(p, req);
+	put_android(p, b);
+	buf_text(b, "}}");
+	return fit(p, terms->shortens, req) ? REASON_NONE
+					    : REASON_PAYLOAD_TOO_LARGE;
+}
+
+enum reason fcm_build(const struct record *r, const struct fcm_terms *terms,
 	struct request *req, const char **why)
 {
 	struct plan p = { .r = r };
-	struct buf *b = &req->body;
-	size_t max = r->device != NULL ? FCM_PAYLOAD_MAX_BYTES
-				       : FCM_PAYLOAD_MAX_TOPIC_BYTES;
-	enum reason reason = REASON_NONE;
+	struct span project_id = terms->project_id;
+	enum reason reason;
 
 	if (!fcm_is_project(project_id)) {
 		BUG("fcm project id of %zu bytes", project_id.len);
 	}
 	request_reset(req);
-	buf_text(b, "{\"message\":{");
-	if (!put_target(&p, b)) {
-		reason = REASON_BAD_TARGET;
-	} else if (!make_plan(&p)) {
-		reason = REASON_BAD_MESSAGE;
-	} else {
-		buf_text(&req->path, "/v1/projects/");
-		buf_put(&req->path, project_id.ptr, project_id.len);
-		buf_text(&req->path, "/messages:send");
-		request_header(req, "content-type", span_of("application/json"),
-			false);
-		put_members(b, r->message, "android");
-		put_android(&p, b);
-		buf_text(b, "}}");
-		if (buf_is_over(b) || payload_bytes(&p) > max) {
-			p.why = "payload is longer than Google takes";
-			reason = REASON_PAYLOAD_TOO_LARGE;
-		}
-	}
+	buf_text(&req->path, "/v1/projects/");
+	buf_put(&req->path, project_id.ptr, project_id.len);
+	buf_text(&req->path, "/messages:send");
+	request_header(req, "content-type", span_of("application/json"), false);
+	reason = put_body(&p, terms, req);
 	if (why != NULL) {
 		*why = p.why;
 	}

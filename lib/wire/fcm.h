@@ -31,13 +31,20 @@ enum {
  * since fcm_build() takes it for granted. */
 bool fcm_is_project(struct span project_id);
 
+/* How an app's messages are sent. */
+struct fcm_terms {
+	struct span project_id;
+	bool shortens;      /* a body that is too long is cut */
+	bool validate_only; /* Google looks at it and delivers nothing */
+};
+
 /*
  * Builds the request for a record with an Android `device', a `topic' or a
  * `condition'.  REASON_NONE, or REASON_BAD_TARGET, REASON_BAD_MESSAGE,
  * REASON_PAYLOAD_TOO_LARGE with *why (may be NULL) set to a literal phrase
  * that tells what is wrong.  `req' is reset first.
  */
-enum reason fcm_build(const struct record *r, struct span project_id,
+enum reason fcm_build(const struct record *r, const struct fcm_terms *terms,
 	struct request *req, const char **why) MUST_CHECK;
 
 /* What an answer means; arguments as in apns_classify(). */

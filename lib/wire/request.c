@@ -32,6 +32,8 @@ void request_reset(struct request *req)
 	buf_reset(&req->body);
 	buf_reset(&req->text);
 	req->header_count = 0;
+	req->shown = (struct shorten_place){ 0, 0 };
+	req->shortened_bytes = 0;
 }
 
 void request_header(struct request *req, const char *name, struct span value,
@@ -92,6 +94,20 @@ void request_put_name(struct buf *b, struct span name)
 	}
 	json_put_span(b, name);
 	buf_putc(b, ':');
+}
+
+void request_put_shown(
+	struct request *req, struct span name, const struct json *text)
+{
+	struct buf *b = &req->body;
+	size_t at;
+
+	request_put_name(b, name);
+	at = b->len + 1;
+	json_write(b, text);
+	if (json_type(text) == JSON_TEXT && !buf_is_over(b)) {
+		req->shown = (struct shorten_place){ at, b->len - at - 1 };
+	}
 }
 
 bool request_has_member(const struct json *object, struct span name)

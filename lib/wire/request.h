@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/span.h"
 #include "record/record.h"
+#include "wire/shorten.h"
 
 enum {
 	REQUEST_REPLACE_ID_BYTES = 33, /* with its NUL */
@@ -36,7 +37,9 @@ struct request {
 	struct buf text; /* the headers' values */
 	struct request_header headers[REQUEST_HEADERS_MAX];
 	size_t header_count;
-	struct request *next; /* for whoever keeps several */
+	struct shorten_place shown; /* the text that may be made shorter */
+	size_t shortened_bytes;     /* what it has lost */
+	struct request *next;       /* for whoever keeps several */
 };
 
 void request_init(struct request *req);
@@ -65,6 +68,10 @@ void request_replace_id(
 
 /* Appends `"name":' with a comma unless it is the first of its object. */
 void request_put_name(struct buf *b, struct span name);
+
+/* Appends a member, and remembers its text as the one that may be made shorter. */
+void request_put_shown(
+	struct request *req, struct span name, const struct json *text);
 
 /* True when the object has a member of this name. */
 bool request_has_member(const struct json *object, struct span name);

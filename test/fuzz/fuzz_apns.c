@@ -43,13 +43,13 @@ static void build(struct span line)
 {
 	struct record_pool *pool = record_pool_new(RECORD_MAX_BYTES, "f");
 	struct record *r = record_read(pool, line.ptr, line.len, 1);
+	const struct apns_terms terms = { span_of("com.example.shop"), true };
 	struct request req;
 	const char *why = NULL;
 
 	request_init(&req);
 	if (r->outcome == OUTCOME_UNDECIDED) {
-		if (apns_build(r, span_of("com.example.shop"), &req, &why) ==
-			REASON_NONE) {
+		if (apns_build(r, &terms, &req, &why) == REASON_NONE) {
 			expect(why == NULL);
 			check_request(&req);
 		} else {

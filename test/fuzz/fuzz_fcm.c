@@ -34,13 +34,13 @@ static void build(struct span line)
 {
 	struct record_pool *pool = record_pool_new(RECORD_MAX_BYTES, "f");
 	struct record *r = record_read(pool, line.ptr, line.len, 1);
+	const struct fcm_terms terms = { span_of("shop-prod"), true, false };
 	struct request req;
 	const char *why = NULL;
 
 	request_init(&req);
 	if (r->outcome == OUTCOME_UNDECIDED) {
-		if (fcm_build(r, span_of("shop-prod"), &req, &why) ==
-			REASON_NONE) {
+		if (fcm_build(r, &terms, &req, &why) == REASON_NONE) {
 			expect(why == NULL);
 			check_request(&req);
 		} else {

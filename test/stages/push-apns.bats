@@ -67,8 +67,8 @@ tasks() {
 }
 
 # What the mock got, by its own account.
-received() {
-	jq -es "$1" "$MOCK_RECEIVED" >/dev/null && return
+received() { # FILTER [JQ-OPTION...]
+	jq -es "${@:2}" "$1" "$MOCK_RECEIVED" >/dev/null && return
 	printf 'the mock received:\n'
 	head -n 20 "$MOCK_RECEIVED"
 	return 1
@@ -179,6 +179,29 @@ said() { # WORD OUTCOME REASON
 	has 'map(select(.trace.apns[2].answer == $word)) | length == 1 and
 		.[0].trace.outcome == $outcome and .[0].trace.reason == $reason' \
 		--arg word "$1" --arg outcome "$2" --arg reason "$3"
+}
+
+@test "what is too long says so, or is cut if the app wants that" {
+	local text
+	text=$(printf '新訂單 é "q" \\ 👩‍👧 %.0s' $(seq 200))
+	task "$(token 00 1)" "$(jq -n --arg text "$text" '{message: {notification: {body: $text}}}')" >in
+	task "$(token 00 2)" "$(jq -n --arg text "$text" '{message: {apns: {payload: {aps: {alert: $text}}}}}')" >>in
+	task "$(token 00 3)" "$(jq -n --arg text "$text" '{message: {notification: {body: $text},
+		apns: {headers: {"apns-push-type": "voip"}}}}')" >>in
+	task "$(token 00 4)" "$(jq -n --arg text "$text" '{message: {data: {text: $text}}}')" >>in
+	stage_file in push-apns -c push.conf
+	has 'length == 4 and all(.trace.reason == "payload-too-large" and (.trace.apns[2].why | test("longer than Apple")))'
+	received 'length == 0'
+
+	own_mock --received-body --first-streams 10
+	jq '.apps.shop.apns.shorten = true' push.conf >cut.conf
+	stage_file in push-apns -c cut.conf
+	has 'map(.trace.reason) | sort == ["ok", "ok", "ok", "payload-too-large"]'
+	has 'map(select(.trace.reason == "ok")) | all(.trace.apns[2].shortened > 0)'
+	received 'map(.body | utf8bytelength) | sort | .[0] > 4000 and .[1] <= 4096 and .[2] > 5000 and .[2] <= 5120'
+	received 'map(.body | fromjson | .aps.alert | if type == "object" then .body else . end)
+		| length == 3 and all(. as $cut | endswith("…") and ($text | startswith($cut[:-1])))' \
+		--arg text "$text"
 }
 
 @test "every answer that Apple documents gets its reason" {

@@ -431,3 +431,37 @@ alone() {
 	has '.[0].trace.reason == "ok"'
 	logged "behind the vendor's"
 }
+
+@test "what is too long says so, or is cut if the app wants that" {
+	local text
+	text=$(printf '新訂單 é "q" \\ 👩‍👧 %.0s' $(seq 200))
+	task ok-1 "$(jq -n --arg text "$text" '{message: {notification: {body: $text}}}')" >in
+	task ok-2 "$(jq -n --arg text "$text" '{message: {data: {text: $text}}}')" >>in
+	jq -nc --arg text "$text" '{id: "news", app: "shop", topic: "news",
+		message: {notification: {title: "news", body: $text}}}' >>in
+	stage_file in push-fcm -c push.conf
+	has 'length == 3 and all(.trace.reason == "payload-too-large" and (.trace.fcm[2].why | test("longer than Google")))'
+
+	own_mock --received-body
+	jq '.apps.shop.fcm.shorten = true' push.conf >cut.conf
+	stage_file in push-fcm -c cut.conf
+	has 'map(.trace.reason) | sort == ["ok", "ok", "payload-too-large"]'
+	has 'map(select(.trace.reason == "ok")) | all(.trace.fcm[2].shortened > 0)'
+	jq -es --arg text "$text" 'map(select(.vendor == "fcm") | .body | fromjson.message.notification)
+		| length == 2 and all(.body as $cut | ($cut | endswith("…")) and ($text | startswith($cut[:-1])))
+		and (map([.[]] | add | utf8bytelength) | sort | .[0] > 1900 and .[0] <= 2048 and .[1] > 3900 and .[1] <= 4096)' \
+		"$MOCK_RECEIVED"
+}
+
+@test "with validate_only Google looks and delivers nothing" {
+	own_mock --received-body
+	jq '.apps.shop.fcm.validate_only = true' push.conf >check.conf
+	stage "$(task ok-1)" push-fcm -c check.conf
+	has '.[0].trace | .reason == "ok" and (.fcm[2].id | endswith("/fake_message_id"))'
+	jq -es 'map(select(.vendor == "fcm")) | length == 1
+		and (.[0].body | fromjson | .validate_only == true and .message.token == "ok-1")' "$MOCK_RECEIVED"
+	stage "$(task ok-1)" push-fcm -c check.conf --dry-run
+	has '.[0].trace.fcm[2].body | fromjson.validate_only'
+	stage "$(task unregistered-1)" push-fcm -c check.conf
+	has '.[0].trace.reason == "token-dead"'
+}

@@ -21,6 +21,8 @@ struct built {
 	struct json_doc *body; /* parsed; NULL when nothing was built */
 };
 
+static struct apns_terms terms;
+
 static struct built build(const char *line)
 {
 	struct built b = { .why = NULL };
@@ -29,7 +31,8 @@ static struct built build(const char *line)
 	b.r = record_read(b.pool, line, strlen(line), NOW_MS * 1000);
 	CHECK(b.r->outcome == OUTCOME_UNDECIDED);
 	request_init(&b.req);
-	b.reason = apns_build(b.r, span_of("com.example.shop"), &b.req, &b.why);
+	terms.topic = span_of("com.example.shop");
+	b.reason = apns_build(b.r, &terms, &b.req, &b.why);
 	CHECK((b.reason == REASON_NONE) == (b.why == NULL));
 	if (b.reason == REASON_NONE) {
 		b.body = json_parse(
@@ -463,8 +466,7 @@ static void a_request_can_be_used_again(void)
 	size_t len = b.req.body.len;
 	size_t headers = b.req.header_count;
 
-	CHECK(apns_build(b.r, span_of("com.example.shop"), &b.req, &why) ==
-		REASON_NONE);
+	CHECK(apns_build(b.r, &terms, &b.req, &why) == REASON_NONE);
 	CHECK(b.req.body.len == len && b.req.header_count == headers);
 	end(&b);
 }

@@ -23,6 +23,8 @@ struct built {
 	const struct json *message;
 };
 
+static struct fcm_terms terms;
+
 static struct built build(const char *line)
 {
 	struct built b = { .why = NULL };
@@ -31,13 +33,15 @@ static struct built build(const char *line)
 	b.r = record_read(b.pool, line, strlen(line), NOW_MS * 1000);
 	CHECK(b.r->outcome == OUTCOME_UNDECIDED);
 	request_init(&b.req);
-	b.reason = fcm_build(b.r, span_of("shop-prod"), &b.req, &b.why);
+	terms.project_id = span_of("shop-prod");
+	b.reason = fcm_build(b.r, &terms, &b.req, &b.why);
 	CHECK((b.reason == REASON_NONE) == (b.why == NULL));
 	if (b.reason == REASON_NONE) {
 		b.doc = json_parse(
 			b.req.body.data, b.req.body.len, JSON_STRICT, NULL);
 		CHECK(b.doc != NULL);
-		CHECK(json_count(json_root(b.doc)) == 1);
+		CHECK(json_count(json_root(b.doc)) ==
+			(terms.validate_only ? 2 : 1));
 		b.message = json_get(json_root(b.doc), "message");
 	}
 	return b;
