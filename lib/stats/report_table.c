@@ -275,6 +275,104 @@ static void put_vendors(const struct stats *s, struct buf *out)
 	end(&t, "vendors' answers", out);
 }
 
+static void put_held(struct table *t, const char *what,
+	const struct stats_kept *kept, size_t class, int64_t limit_us)
+{
+	if (kept->records == 0) {
+		return;
+	}
+	table_text(t, what);
+	put_class(t, class / KIND_COUNT, class % KIND_COUNT);
+	table_ms(t, limit_us);
+	table_u64(t, kept->records);
+	table_u64(t, kept->late);
+	put_ratio(t, kept->records - kept->late, kept->records);
+}
+
+/* Of the nodes only those that were late: all of them would be a long list. */
+static void put_sla(const struct stats *s, struct buf *out)
+{
+	enum { CLASSES = PRIORITY_COUNT * KIND_COUNT };
+	static const char *const names[] = { "what", "<priority, kind", "limit",
+		"records", "late", "in time", NULL };
+	struct table t;
+
+	table_init_heads(&t, names);
+	for (size_t i = 0; i < CLASSES; i++) {
+		size_t p = i / KIND_COUNT;
+		size_t k = i % KIND_COUNT;
+		const struct stats_kept wait = { s->queue_wait[p][k].count,
+			s->queue_late[p][k] };
+
+		put_held(&t, "(end to end)", &s->delivery[p][k], i,
+			s->sla.limits_us[SLA_END_TO_END][p][k]);
+		put_held(&t, "(queue wait)", &wait, i,
+			s->sla.limits_us[SLA_QUEUE_WAIT][p][k]);
+	}
+	for (size_t i = 0; i < s->node_count * CLASSES; i++) {
+		size_t p = i % CLASSES / KIND_COUNT;
+		size_t k = i % KIND_COUNT;
+		const struct stats_cell *cell =
+			&s->nodes[i / CLASSES].cells[p][k];
+		const struct stats_kept kept = { cell->total.count,
+			cell->late };
+
+		if (kept.late > 0) {
+			put_held(&t, s->nodes[i / CLASSES].name.text, &kept,
+				i % CLASSES, s->sla.limits_us[SLA_NODE][p][k]);
+		}
+	}
+	end(&t, "within the limits of stats.sla, ms", out);
+}
+
+static void put_campaigns(const struct stats *s, struct buf *out)
+{
+	static const char *const names[] = { "app", "<campaign", "records",
+		"accepted", "users", NULL };
+	struct table t;
+
+	table_init_heads(&t, names);
+	for (size_t i = 0; i <= STATS_CAMPAIGNS_MAX; i++) {
+		const struct stats_campaign *c = &s->senders.campaigns[i];
+
+		if (c->records > 0) {
+			table_text(&t, c->app.text);
+			table_text(&t, c->name.text);
+			table_u64(&t, c->records);
+			table_u64(&t, c->accepted);
+			table_u64(&t, distinct_count(&c->users));
+		}
+	}
+	end(&t, "records by campaign", out);
+}
+
+static void put_vendor_apps(const struct stats *s, struct buf *out)
+{
+	enum { APPS = STATS_APPS_MAX + 1 };
+	static const char *const names[] = { "vendor", "<app", "records",
+		"success", "of all", "p50, ms", "p99", NULL };
+	struct table t;
+
+	table_init_heads(&t, names);
+	for (size_t i = 0; i < s->vendor_count * APPS; i++) {
+		const struct stats_app *app = &s->senders.apps[i % APPS];
+		const struct stats_asked *asked = &app->vendors[i / APPS];
+		const struct stats_success sum = asked_success(asked);
+
+		if (sum.records > 0) {
+			table_text(&t, s->vendors[i / APPS].name.text);
+			table_text(&t, app->name.text);
+			table_u64(&t, sum.records);
+			put_ratio(
+				&t, sum.accepted, sum.accepted + sum.at_fault);
+			put_ratio(&t, sum.accepted, sum.records);
+			put_quantile(&t, &asked->latency, 500);
+			put_quantile(&t, &asked->latency, 990);
+		}
+	}
+	end(&t, "vendors by app", out);
+}
+
 static void put_apps(const struct stats *s, struct buf *out)
 {
 	static const char *const names[] = { "app", "records", "users", NULL };
@@ -307,7 +405,10 @@ void report_table(const struct stats *s, struct buf *out)
 		put_backlog(s, out);
 	}
 	put_classes(s, out);
+	put_sla(s, out);
 	put_outcomes(s, out);
 	put_vendors(s, out);
+	put_vendor_apps(s, out);
 	put_apps(s, out);
+	put_campaigns(s, out);
 }

@@ -13,6 +13,7 @@
 enum {
 	TEXT_MAX_BYTES = 4 * 1024 * 1024,
 	SECONDS_LOOKED_AT = 10,
+	SENDERS_SHOWN = 8,
 	TICK_US = 1000 * 1000,
 	TIMEOUT_MS = 5000,
 	PATH_BYTES = 1024,
@@ -212,7 +213,7 @@ static void put_vendors(
 {
 	static const char *const heads[] = { "vendor", "/s", "accepted/s",
 		"success", "of all", "p50, ms", "p99", "connections", "streams",
-		NULL };
+		"breakers open", NULL };
 	struct json_iter it = json_iter(json_get(stats, "vendors"));
 	const struct json *v;
 	struct table t;
@@ -234,6 +235,66 @@ static void put_vendors(
 		put_us(&t, json_path(v, "latency.p99_us"));
 		put_number(&t, json_get(facts, "connections"));
 		put_number(&t, json_get(facts, "streams"));
+		put_number(&t, json_get(facts, "breakers_open"));
+	}
+	end(&t, out);
+}
+
+/* Of the whole way and of the queue wait; of the nodes only what was late. */
+static void put_sla(const struct json *stats, struct buf *out)
+{
+	static const char *const heads[] = { "in time", "<priority", "<kind",
+		"limit, ms", "records", "late", NULL };
+	struct json_iter it = json_iter(json_get(stats, "sla"));
+	const struct json *item;
+	struct table t;
+
+	table_init_heads(&t, heads);
+	while ((item = json_next(&it)) != NULL) {
+		struct span node = json_text(json_get(item, "node"));
+		int64_t late = 0;
+
+		if (node.ptr != NULL &&
+			(json_int(json_get(item, "late"), &late) != 0 ||
+				late == 0)) {
+			continue;
+		}
+		put_name(&t, node.ptr != NULL
+				     ? node
+				     : json_text(json_get(item, "of")));
+		put_name(&t, json_text(json_get(item, "priority")));
+		put_name(&t, json_text(json_get(item, "kind")));
+		put_us(&t, json_get(item, "limit_us"));
+		put_number(&t, json_get(item, "records"));
+		put_number(&t, json_get(item, "late"));
+	}
+	end(&t, out);
+}
+
+/* The first of each list; the page has them sorted. */
+static void put_senders(const struct json *stats, struct buf *out)
+{
+	static const char *const heads[] = { "app", "<campaign", "records",
+		"users", NULL };
+	static const char *const lists[] = { "apps", "campaigns" };
+	struct table t;
+
+	table_init_heads(&t, heads);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		struct json_iter it = json_iter(json_get(stats, lists[i]));
+		const struct json *item;
+		size_t left = SENDERS_SHOWN;
+
+		while (left-- > 0 && (item = json_next(&it)) != NULL) {
+			struct span campaign =
+				json_text(json_get(item, "campaign"));
+
+			put_name(&t, json_text(json_get(item, "app")));
+			table_text(
+				&t, campaign.ptr != NULL ? campaign.ptr : "");
+			put_number(&t, json_get(item, "records"));
+			put_number(&t, json_get(item, "users"));
+		}
 	}
 	end(&t, out);
 }
@@ -259,6 +320,8 @@ void watch_table(
 	put_queues(stats, out);
 	put_nodes(stats, history, out);
 	put_vendors(stats, history, out);
+	put_sla(stats, out);
+	put_senders(stats, out);
 }
 
 int watch_print(

@@ -106,8 +106,22 @@ counts_to() { # N
 	grep -Eq '^apns +1 +0\.010 +0\.010 +2\.470 ' "$output_file"
 	grep -Eq '^rejected +unauthorized +1 +50\.00%$' "$output_file"
 	grep -Eq '^apns +1 +1 +0 +100\.00% +100\.00%$' "$output_file"
+	grep -Eq '^apns +shop +1 +100\.00% +100\.00% +2\.470 +2\.470$' "$output_file"
+	grep -Eq '^\(end to end\) +normal single +120000\.000 +1 +0 +100\.00%$' "$output_file"
 	grep -Eq '^shop +2 +0$' "$output_file"
 	grep -Eq '^normal single +accepted +1 +2\.500 ' "$output_file"
+}
+
+@test "the table has what was late at a node, and each campaign" {
+	for i in 1 2 3; do
+		accepted "\"pop\":[0,5],\"apns\":[9,$((i * 900000)),{\"status\":200,\"answer\":\"ok\"}]" \
+			"\"priority\":\"high\",\"campaign\":\"spring\",\"user\":\"u-$i\""
+	done >captured.ndjson
+	stage_file captured.ndjson push-stats --report
+	[ "$status" -eq 0 ]
+	grep -Eq '^apns +high single +1000\.000 +3 +2 +33\.33%$' "$output_file"
+	run ! grep -E '^pop +high single +1000' "$output_file"
+	grep -Eq '^shop +spring +3 +3 +3$' "$output_file"
 }
 
 @test "the numbers are those of an independent jq program" {
@@ -424,12 +438,15 @@ counts_to() { # N
 	start -p -o table stats push-stats --listen 127.0.0.1:0 --ports-file "$PWD/ports" --watch --counters "$PWD/counters"
 	URL=http://127.0.0.1:$(cut -d' ' -f2 ports)
 	report counters auth 2 470 460 10
-	feed stats "$(accepted '"pop":[0,5],"auth":[9,20],"apns":[30,2500,{"status":200,"answer":"ok"}],"ack":[2600,2700]')
+	feed stats "$(accepted '"pop":[0,5],"auth":[9,20],"apns":[30,2500,{"status":200,"answer":"ok"}],"ack":[2600,2700]' \
+		'"user":"u-1","campaign":"spring"')
 "
-	shows() { tail -n 20 "$1" | grep -Eq "$2"; }
+	shows() { tail -n 30 "$1" | grep -Eq "$2"; }
 	wait_until 10 shows table ' 1 records$'
 	wait_until 10 shows table '^auth +[0-9.]+ +- +10 '
-	wait_until 10 shows table '^apns +0\.[0-9] +0\.[0-9] +100\.00% +100\.00% +2\.470 +2\.470 +- +-$'
+	wait_until 10 shows table '^apns +0\.[0-9] +0\.[0-9] +100\.00% +100\.00% +2\.470 +2\.470 +- +- +-$'
+	wait_until 10 shows table '^end-to-end +normal +single +120000\.000 +1 +0$'
+	wait_until 10 shows table '^shop +spring +1 +1$'
 	[ "$(head -c 1 table | od -An -tx1)" != ' 1b' ] # no terminal, no control codes
 	start -o other other push-stats --from "$URL"
 	wait_until 10 shows other ' 1 records$'

@@ -135,28 +135,60 @@ function fact(name, value) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, value));
 }
 
-function vendorCard(v, live, track) {
-  const recent = track ? last(track.records, 60) : [];
-  const accepted = track ? last(track.accepted, 60) : [];
-  const success = v.success === null ? null : v.success;
-  const dark = mean(recent) > 0 && mean(accepted) === 0;
-  const kind = success === null ? "" : dark || success < 0.8 ? "bad" : success < 0.95 ? "late" : "good";
+// What is wrong with a vendor now, in a few words; null: nothing.
+function trouble(v, live, track) {
+  const facts = live ? live.facts : {};
+  const asked = track ? mean(last(track.records, 60)) : 0;
+  if (asked > 0 && mean(last(track.accepted, 60)) === 0) return "nothing accepted for a minute";
+  if (facts.breakers_open > 0) return facts.breakers_open === 1 ? "a breaker is open" : `${facts.breakers_open} breakers are open`;
+  return null;
+}
+
+// When a credential ends, and how its token is.
+function credential(c) {
+  if (!c) return "";
+  const end = c.certificate_expires_s || c.token_expires_s;
+  const left = end ? end - Date.now() / 1000 : null;
+  if (c.token_failures > 0) return make("span", { class: "bad" }, `no token, ${c.token_failures} ×`);
+  if (c.certificate_expires_s)
+    return make("span", { class: left < 3 * 86400 ? "bad" : left < 14 * 86400 ? "late" : null },
+      left > 0 ? `certificate, ${Math.floor(left / 86400)} days left` : "certificate has ended");
+  return c.token_age_s >= 0 ? `token, ${time(Math.max(1, c.token_age_s) * 1e6)} old` : "";
+}
+
+// The apps at one vendor, those in trouble first.
+function vendorApps(v, apps, live) {
+  const credentials = live ? live.credentials : [];
+  const rows = apps.map(a => ({ app: a.app, at: a.vendors.find(x => x.vendor === v.vendor) })).filter(r => r.at)
+    .sort((a, b) => (a.at.success ?? 1) - (b.at.success ?? 1) || b.at.records - a.at.records).slice(0, 6);
+  return table(["app", ">records", ">success", ">of all", ">p99", "credential"], rows.map(({ app, at }) => [app, count(at.records),
+    make("span", { class: rate(at.success) }, share(at.accepted, at.accepted + at.at_fault)),
+    share(at.accepted, at.records), time(at.latency.p99_us), credential(credentials.find(c => c.app === app) ||
+      (credentials.length === 1 ? credentials[0] : null))])); // one that all apps share has the first one's name
+}
+
+const rate = success => success === null ? null : success < 0.8 ? "bad" : success < 0.95 ? "late" : "good";
+
+function vendorCard(v, live, track, apps) {
+  const wrong = trouble(v, live, track);
   const facts = live ? live.facts : {};
   const answers = [...v.answers].sort((a, b) => b.records - a.records).slice(0, 5);
   const list = [
-    fact("requests", `${count(mean(last(recent, windowSeconds)))} /s`),
+    fact("requests", `${count(mean(last(track ? track.records : [], windowSeconds)))} /s`),
     fact("accepted of all", share(v.accepted, v.records)),
     fact("latency p50", time(v.latency.p50_us)), fact("latency p99", time(v.latency.p99_us)),
   ];
   if (facts.connections !== undefined) list.push(fact("connections", count(facts.connections)), fact("streams", count(facts.streams)));
-  if (facts.token_age_s >= 0) list.push(fact("token age", time(Math.max(1, facts.token_age_s) * 1e6)));
+  if (facts.waiting + facts.delayed > 0) list.push(fact("waiting", count(facts.waiting + facts.delayed)));
   if (facts.goaways > 0) list.push(fact("goaways", count(facts.goaways)));
-  return make("article", { class: "card vendor" },
-    make("div", {}, make("h3", {}, v.vendor), make("div", { class: "big " + kind }, share(v.accepted, v.accepted + v.at_fault)),
-      make("p", {}, dark ? "nothing accepted for a minute" : "success")),
+  return make("article", { class: wrong ? "card vendor gone" : "card vendor" },
+    make("div", {}, make("h3", {}, v.vendor),
+      make("div", { class: "big " + (wrong ? "bad" : rate(v.success) || "") }, share(v.accepted, v.accepted + v.at_fault)),
+      make("p", { class: wrong ? "bad" : null }, wrong || "success")),
     make("dl", {}, ...list),
     make("div", { class: "wide" }, spark(track ? track.accepted : [], "")),
-    make("p", { class: "wide" }, answers.map(a => `${a.status || ""} ${a.answer}: ${count(a.records)}`).join("   ·   ")));
+    make("p", { class: "wide" }, answers.map(a => `${a.status || ""} ${a.answer}: ${count(a.records)}`).join("   ·   ")),
+    make("div", { class: "wide inner" }, vendorApps(v, apps, live)));
 }
 
 function table(heads, rows) {
@@ -171,22 +203,26 @@ function bar(part, kind) {
   return make("span", { class: "bar " + (kind || "") }, inner);
 }
 
+// One line a priority and kind: the whole way, the queue, and the node that keeps least.
 function sla(rows) {
+  const whats = ["end-to-end", "queue-wait", "node"];
   const classes = new Map();
   for (const r of rows) {
-    const key = `${r.priority} ${r.kind} ${r.of}`;
-    const worst = classes.get(key);
-    if (!worst || r.late / r.records > worst.late / worst.records) classes.set(key, r);
+    const key = `${r.priority} ${r.kind}`;
+    if (!classes.has(key)) classes.set(key, {});
+    const worst = classes.get(key)[r.of];
+    if (!worst || r.late / r.records > worst.late / worst.records) classes.get(key)[r.of] = r;
   }
-  const order = ["end-to-end", "queue-wait", "node"];
-  const sorted = [...classes.values()].sort((a, b) => order.indexOf(a.of) - order.indexOf(b.of));
-  if (!sorted.length) return [make("p", { class: "none" }, "no record yet")];
-  return [table(["what", "priority", "limit", ">records", ">late", "in time"], sorted.map(r => {
+  if (!classes.size) return [make("p", { class: "none" }, "no record yet")];
+  const cell = r => {
+    if (!r) return "–";
     const kept = 1 - r.late / r.records;
-    return [r.of !== "node" ? r.of.replace(/-/g, " ") : r.late > 0 ? `node ${r.node}` : "every node", `${r.priority} ${r.kind}`, time(r.limit_us),
-      count(r.records), count(r.late),
-      [bar(kept, kept >= 0.99 ? "good" : kept >= 0.9 ? "late" : "bad"), share(r.records - r.late, r.records)]];
-  }))];
+    const where = r.of === "node" && r.late > 0 ? ` at ${r.node}` : "";
+    return [bar(kept, kept >= 0.99 ? "good" : kept >= 0.9 ? "late" : "bad"), share(r.records - r.late, r.records),
+      make("small", { title: `${r.late} of ${r.records} were late` }, `within ${time(r.limit_us).replace(".0 ", " ")}${where}`)];
+  };
+  return [table(["priority", "end to end", "queue wait", "every node"],
+    [...classes].map(([name, of]) => [name, ...whats.map(w => cell(of[w]))]))];
 }
 
 function outcomes(rows, total) {
@@ -231,14 +267,17 @@ function state(text, kind) {
 
 function draw(stats, history) {
   const gone = (stats.live || []).filter(l => l.processes === 0).map(l => l.node);
+  const wrong = stats.vendors.map(v => ({ v, text: trouble(v, (stats.live || []).find(l => l.node === v.vendor),
+    history.vendors.find(t => t.vendor === v.vendor)) })).find(w => w.text);
   if (gone.length) state(`no program: ${gone.join(", ")}`, "bad");
   else if (stats.queues_known === false) state("Redis is not reached", "bad");
+  else if (wrong) state(`${wrong.v.vendor}: ${wrong.text}`, "bad");
   else state("the chain runs", "good");
   show("totals", [stats.records, history.all], () => totals(stats, history));
   show("chain", [stats.live, stats.queues, history], () => chain(stats, history));
-  show("vendors", [stats.vendors, stats.live, history.vendors], () => stats.vendors.length
+  show("vendors", [stats.vendors, stats.live, stats.apps, history.vendors], () => stats.vendors.length
     ? [...stats.vendors].sort((a, b) => a.vendor < b.vendor ? -1 : 1).map(v => vendorCard(v, (stats.live || []).find(l => l.node === v.vendor),
-      history.vendors.find(t => t.vendor === v.vendor)))
+      history.vendors.find(t => t.vendor === v.vendor), stats.apps))
     : [make("p", { class: "none" }, "no vendor was asked yet")]);
   show("sla", stats.sla, () => sla(stats.sla));
   show("outcomes", stats.outcomes, () => outcomes(stats.outcomes, stats.records));
