@@ -9,11 +9,12 @@
 #include "vendor/apns.h"
 #include "vendor/sender.h"
 
+static struct sender_place places[3];
+
 static struct sender sender = {
+	.places = places,
 	.setup = {
 		.vendor = &vendor_apns,
-		.urls = { [APNS_PRODUCTION] = "https://api.push.apple.com",
-			[APNS_SANDBOX] = "https://api.sandbox.push.apple.com" },
 		.connections = 4,
 		.window = 1000,
 		.timeout_ms = 10 * 1000,
@@ -21,11 +22,19 @@ static struct sender sender = {
 	},
 };
 
+static struct sender_place places[] = {
+	{ &sender.setup.places.urls[APNS_PRODUCTION], "apns.production",
+		"https://api.push.apple.com", false },
+	{ &sender.setup.places.urls[APNS_SANDBOX], "apns.sandbox",
+		"https://api.sandbox.push.apple.com", false },
+	{ NULL, NULL, NULL, false },
+};
+
 /* clang-format off */
 static const struct opt opts[] = {
-	OPT_TEXT("production", "URL", &sender.setup.urls[APNS_PRODUCTION], "apns.production",
+	OPT_TEXT("production", "URL", &sender.setup.places.urls[APNS_PRODUCTION], "apns.production",
 		"the production service; default https://api.push.apple.com"),
-	OPT_TEXT("sandbox", "URL", &sender.setup.urls[APNS_SANDBOX], "apns.sandbox",
+	OPT_TEXT("sandbox", "URL", &sender.setup.places.urls[APNS_SANDBOX], "apns.sandbox",
 		"the sandbox; default https://api.sandbox.push.apple.com"),
 	OPT_FILE("ca-file", "FILE", &sender.setup.ca_file, "apns.ca_file",
 		"certificates to trust instead of the system's"),

@@ -9,10 +9,12 @@
 #include "vendor/fcm.h"
 #include "vendor/sender.h"
 
+static struct sender_place places[3];
+
 static struct sender sender = {
+	.places = places,
 	.setup = {
 		.vendor = &vendor_fcm,
-		.urls = { "https://fcm.googleapis.com" },
 		.connections = 4,
 		.window = 1000,
 		.timeout_ms = 10 * 1000,
@@ -20,11 +22,18 @@ static struct sender sender = {
 	},
 };
 
+static struct sender_place places[] = {
+	{ &sender.setup.places.urls[0], "fcm.url", "https://fcm.googleapis.com",
+		false },
+	{ &sender.setup.places.token_url, "fcm.token_url", NULL, false },
+	{ NULL, NULL, NULL, false },
+};
+
 /* clang-format off */
 static const struct opt opts[] = {
-	OPT_TEXT("url", "URL", &sender.setup.urls[0], "fcm.url",
+	OPT_TEXT("url", "URL", &sender.setup.places.urls[0], "fcm.url",
 		"the service; default https://fcm.googleapis.com"),
-	OPT_TEXT("token-url", "URL", &sender.setup.token_url, "fcm.token_url",
+	OPT_TEXT("token-url", "URL", &sender.setup.places.token_url, "fcm.token_url",
 		"the token endpoint; default: the service account's token_uri"),
 	OPT_FILE("ca-file", "FILE", &sender.setup.ca_file, "fcm.ca_file",
 		"certificates to trust instead of the system's"),

@@ -67,9 +67,11 @@ static const struct conf_row table[] = {
 	{ "apps.*.apns.topic", "text", "the bundle id; default: the certificate's" },
 	{ "apps.*.apns.environment", "production|sandbox", "where tokens without one belong" },
 	{ "apps.*.apns.try_other_environment", "bool", "a token that is bad here is tried once in the other one" },
+	{ "apps.*.apns.ambiguous", "resend|drop", "what may have been delivered is sent again, or not" },
 	{ "apps.*.apns.shorten", "bool", "the body of what is too long for Apple is cut" },
 	{ "apps.*.fcm", "object", "credentials for Google" },
 	{ "apps.*.fcm.service_account_file", "file", "the service account's JSON key" },
+	{ "apps.*.fcm.ambiguous", "resend|drop", "what may have been delivered is sent again, or not" },
 	{ "apps.*.fcm.shorten", "bool", "the body of what is too long for Google is cut" },
 	{ "apps.*.fcm.validate_only", "bool", "Google looks at what is sent and delivers nothing" },
 

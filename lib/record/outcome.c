@@ -90,6 +90,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"the limit of attempts was reached" },
 	[REASON_TOO_OLD] = { "too-old", OUTCOME_FAILED, ACK_RELEASE | ACK_DEAD_LETTER,
 		"the next attempt would have come after the age limit" },
+	[REASON_UNCONFIRMED] = { "unconfirmed", OUTCOME_FAILED, ACK_MARK_DONE,
+		"sent, but the answer was lost, and the app wants no repeat" },
 
 	[REASON_VENDOR_UNAVAILABLE] = { "vendor-unavailable", OUTCOME_RETRY, ACK_DELAY,
 		"the vendor cannot be reached or has trouble" },

@@ -101,7 +101,8 @@ bool reason_at_fault(enum reason reason)
 {
 	return reason_row(reason)->outcome == OUTCOME_RETRY ||
 	       reason == REASON_VENDOR_CONFIG ||
-	       reason == REASON_ATTEMPTS_EXHAUSTED;
+	       reason == REASON_ATTEMPTS_EXHAUSTED ||
+	       reason == REASON_UNCONFIRMED;
 }
 
 struct stats_success asked_success(const struct stats_asked *asked)

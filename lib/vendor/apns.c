@@ -55,6 +55,13 @@ static bool tries_other(const void *self)
 	return a->tries_other;
 }
 
+static bool drops_ambiguous(const void *self)
+{
+	const struct apns_account *a = self;
+
+	return a->drops_ambiguous;
+}
+
 static enum reason build(const void *self, const struct record *r,
 	struct request *req, const char **why)
 {
@@ -86,6 +93,7 @@ const struct vendor vendor_apns = {
 	.certificate = certificate,
 	.endpoint = endpoint,
 	.tries_other = tries_other,
+	.drops_ambiguous = drops_ambiguous,
 	.endpoint_names = { [APNS_PRODUCTION] = "production",
 		[APNS_SANDBOX] = "sandbox" },
 	.build = build,

@@ -186,6 +186,8 @@ struct apns_account *apns_account_new(
 		json_is_text(json_get(settings, "environment"), "sandbox");
 	a->tries_other =
 		json_bool(json_get(settings, "try_other_environment"), false);
+	a->drops_ambiguous =
+		json_is_text(json_get(settings, "ambiguous"), "drop");
 	a->shortens = json_bool(json_get(settings, "shorten"), false);
 	if (account_read(a, conf, settings, err) != 0) {
 		apns_account_free(a);

@@ -29,6 +29,7 @@ struct apns_account {
 	bool is_sandbox; /* for tokens that do not say */
 	bool tries_other;
 	bool shortens;
+	bool drops_ambiguous;
 };
 
 /* NULL, with a usage failure, when settings or files are wrong. */

@@ -395,6 +395,11 @@ int credentials_load(
 	return 0;
 }
 
+void credentials_set_token_url(struct credentials *all, const char *url)
+{
+	all->setup.token_url = url;
+}
+
 struct app *credentials_app(const struct credentials *all, struct span name)
 {
 	size_t low = 0;

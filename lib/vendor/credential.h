@@ -95,6 +95,9 @@ void credentials_free(struct credentials *all);
 int credentials_load(struct credentials *all, const struct conf *conf,
 	struct err *err) MUST_CHECK;
 
+/* Another token endpoint, or NULL; borrowed for as long as it lives. */
+void credentials_set_token_url(struct credentials *all, const char *url);
+
 /* NULL when the configuration has no such app; borrowed until the next load. */
 struct app *credentials_app(const struct credentials *all, struct span name);
 

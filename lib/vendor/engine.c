@@ -2,6 +2,7 @@
 #include "vendor/engine.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "vendor/engine_core.h"
 
@@ -261,19 +262,30 @@ static void engine_set_shares(struct engine *e)
 	}
 }
 
-static int engine_set_pools(struct engine *e, struct err *err)
+static int engine_check_places(
+	const struct engine_places *places, struct err *err)
+{
+	for (size_t i = 0; i < VENDOR_ENDPOINTS_MAX; i++) {
+		if (places->urls[i] != NULL &&
+			engine_check_url(places->urls[i], err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void engine_set_pools(struct engine *e)
 {
 	const struct engine_setup *setup = &e->setup;
 
 	while (e->endpoints < VENDOR_ENDPOINTS_MAX &&
-		setup->urls[e->endpoints] != NULL) {
-		if (engine_check_url(setup->urls[e->endpoints], err) != 0) {
-			return -1;
-		}
+		setup->places.urls[e->endpoints] != NULL) {
+		e->urls[e->endpoints] =
+			mem_text(setup->places.urls[e->endpoints]);
 		e->pools[e->endpoints] = (struct pool_setup){
 			.loop = setup->loop,
 			.vendor = setup->vendor,
-			.url = setup->urls[e->endpoints],
+			.url = e->urls[e->endpoints],
 			.ca_file = setup->ca_file,
 			.connections = (size_t)setup->connections,
 			.streams = (size_t)setup->window,
@@ -285,7 +297,39 @@ static int engine_set_pools(struct engine *e, struct err *err)
 		};
 		e->endpoints++;
 	}
-	return 0;
+}
+
+/* All connections to this endpoint, whatever the credential. */
+static void engine_move_endpoint(
+	struct engine *e, size_t endpoint, const char *url)
+{
+	char *old = e->urls[endpoint];
+
+	if (strcmp(old, url) == 0) {
+		return;
+	}
+	log_info("%s: %s is now at %s", e->setup.vendor->name, old, url);
+	e->urls[endpoint] = mem_text(url);
+	e->pools[endpoint].url = e->urls[endpoint];
+	mem_free(old);
+	for (struct credential *c = credentials_first(e->credentials);
+		c != NULL; c = c->next) {
+		if (c->pools[endpoint] != NULL) {
+			pool_move(c->pools[endpoint]);
+		}
+	}
+}
+
+static void engine_move(struct engine *e, const struct engine_places *places)
+{
+	char *old = e->token_url;
+
+	e->token_url = mem_text(places->token_url);
+	credentials_set_token_url(e->credentials, e->token_url);
+	mem_free(old);
+	for (size_t i = 0; i < e->endpoints; i++) {
+		engine_move_endpoint(e, i, places->urls[i]);
+	}
 }
 
 struct engine *engine_new(const struct engine_setup *setup,
@@ -295,7 +339,6 @@ struct engine *engine_new(const struct engine_setup *setup,
 	struct credentials_setup credentials = {
 		.vendor = setup->vendor,
 		.loop = setup->loop,
-		.token_url = setup->token_url,
 		.ca_file = setup->ca_file,
 		.skew = &e->skew,
 		.on_token = engine_on_token,
@@ -304,23 +347,29 @@ struct engine *engine_new(const struct engine_setup *setup,
 
 	e->setup = *setup;
 	e->skew.vendor = setup->vendor->name;
+	e->token_url = mem_text(setup->places.token_url);
+	credentials.token_url = e->token_url;
 	e->http = http_new(setup->loop);
 	credentials.http = e->http;
 	e->credentials = credentials_new(&credentials);
-	if (engine_set_pools(e, err) != 0 ||
+	if (engine_check_places(&setup->places, err) != 0 ||
 		credentials_load(e->credentials, conf, err) != 0) {
 		engine_free(e);
 		return NULL;
 	}
+	engine_set_pools(e);
 	engine_set_shares(e);
 	return e;
 }
 
-int engine_reload(struct engine *e, const struct conf *conf, struct err *err)
+int engine_reload(struct engine *e, const struct conf *conf,
+	const struct engine_places *places, struct err *err)
 {
-	if (credentials_load(e->credentials, conf, err) != 0) {
+	if (engine_check_places(places, err) != 0 ||
+		credentials_load(e->credentials, conf, err) != 0) {
 		return -1;
 	}
+	engine_move(e, places);
 	engine_set_shares(e);
 	/* The tick frees what nobody uses any more. */
 	loop_timer_set(e->setup.loop, &e->tick, 0, engine_on_tick, e);
@@ -371,5 +420,9 @@ void engine_free(struct engine *e)
 	http_free(e->http);
 	flight_free_all(&e->spare);
 	request_shelf_release(&e->requests);
+	for (size_t i = 0; i < e->endpoints; i++) {
+		mem_free(e->urls[i]);
+	}
+	mem_free(e->token_url);
 	mem_free(e);
 }

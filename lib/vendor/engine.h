@@ -22,14 +22,20 @@
 
 struct engine;
 
-/* What the options say; texts are borrowed for the engine's life. */
-struct engine_setup {
-	const struct vendor *vendor;
-	struct loop *loop;
+/* Where the vendor is. */
+struct engine_places {
 	const char *urls
 		[VENDOR_ENDPOINTS_MAX]; /* "https://host[:port]"; NULL ends */
 	const char *token_url;          /* instead of the account's; or NULL */
-	const char *ca_file;    /* PEM, instead of the system's; or NULL */
+};
+
+/* What the options say; texts but those of the places are borrowed for the
+ * engine's life. */
+struct engine_setup {
+	const struct vendor *vendor;
+	struct loop *loop;
+	struct engine_places places; /* borrowed for the call */
+	const char *ca_file;         /* PEM, instead of the system's; or NULL */
 	int64_t connections;    /* of one credential to one endpoint, at most */
 	int64_t window;         /* records held at once, at most */
 	int64_t timeout_ms;     /* for an answer */
@@ -49,9 +55,10 @@ struct engine *engine_new(const struct engine_setup *setup,
 	const struct conf *conf, struct err *err);
 void engine_free(struct engine *e); /* accepts NULL */
 
-/* Takes over other settings of the apps; -1 keeps all as it was. */
-int engine_reload(
-	struct engine *e, const struct conf *conf, struct err *err) MUST_CHECK;
+/* Takes over other settings of the apps, and other places, as many as before;
+ * -1 keeps all as it was. */
+int engine_reload(struct engine *e, const struct conf *conf,
+	const struct engine_places *places, struct err *err) MUST_CHECK;
 
 /* Takes a held record of this vendor's; it comes back through emit() once. */
 void engine_send(struct engine *e, struct record *r);

@@ -27,8 +27,10 @@ enum { ENGINE_TICK_MS = 50 };
 struct engine {
 	struct engine_setup setup;
 	size_t endpoints;
-	struct http *http;               /* owned */
-	struct credentials *credentials; /* owned */
+	char *urls[VENDOR_ENDPOINTS_MAX]; /* owned */
+	char *token_url;                  /* owned; or NULL */
+	struct http *http;                /* owned */
+	struct credentials *credentials;  /* owned */
 	struct pool_setup pools[VENDOR_ENDPOINTS_MAX];
 	struct pool_counts counts;
 	struct skew skew;

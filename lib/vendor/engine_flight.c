@@ -42,6 +42,10 @@ void engine_conclude(struct engine *e, struct flight *f, enum reason reason,
 {
 	struct record *r = f->record;
 
+	if (reason == REASON_AMBIGUOUS &&
+		e->setup.vendor->drops_ambiguous(f->app->account)) {
+		reason = REASON_UNCONFIRMED;
+	}
 	if (f->tries > 1) {
 		record_fact_int(r, "tries", f->tries);
 	}

@@ -16,6 +16,7 @@ struct account {
 	struct digest digest;      /* of the file */
 	bool shortens;
 	bool validate_only;
+	bool drops_ambiguous;
 };
 
 static void account_free(void *self)
@@ -63,6 +64,8 @@ static void *account_new(
 	a->shortens = json_bool(json_get(settings, "shorten"), false);
 	a->validate_only =
 		json_bool(json_get(settings, "validate_only"), false);
+	a->drops_ambiguous =
+		json_is_text(json_get(settings, "ambiguous"), "drop");
 	path = conf_file_take(conf, file.ptr);
 	if (account_read(a, path, err) != 0) {
 		account_free(a);
@@ -91,6 +94,13 @@ static size_t endpoint(const void *self, const struct record *r)
 	(void)self;
 	(void)r;
 	return 0;
+}
+
+static bool drops_ambiguous(const void *self)
+{
+	const struct account *a = self;
+
+	return a->drops_ambiguous;
 }
 
 static enum reason build(const void *self, const struct record *r,
@@ -126,6 +136,7 @@ const struct vendor vendor_fcm = {
 	.account_free = account_free,
 	.account_identity = account_identity,
 	.endpoint = endpoint,
+	.drops_ambiguous = drops_ambiguous,
 	.build = build,
 	.classify = fcm_classify,
 	.message_name = fcm_message_name,

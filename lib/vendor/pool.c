@@ -569,6 +569,32 @@ static void pool_set_authority(struct pool *p, const char *url)
 	}
 }
 
+void pool_move(struct pool *p)
+{
+	for (size_t i = 0; i < p->places; i++) {
+		struct conn *conn = &p->conns[i];
+
+		if (conn->http2 == NULL) {
+			continue;
+		}
+		if (conn->is_ready) {
+			conn->is_retired = true;
+			conn->has_answered = true; /* its end is no failure */
+			http2_finish(conn->http2);
+		} else {
+			http2_free(conn->http2);
+			conn->http2 = NULL;
+			p->connecting--;
+		}
+	}
+	p->burst = 0;
+	p->failures = 0;
+	p->next_connect_mono_ms = 0;
+	pool_set_authority(p, p->setup->url);
+	buf_reset(&p->coded); /* it names the old one */
+	pool_pump(p);
+}
+
 struct pool *pool_new(const struct pool_setup *setup, struct credential *c,
 	struct pool_counts *counts)
 {

@@ -73,6 +73,10 @@ void pool_free(struct pool *p);
  * returns (on_sending, on_unsent). */
 void pool_send(struct pool *p, struct flight *f);
 
+/* The URL of its setup has changed: what is in flight ends where it is, all else
+ * goes to the new place. */
+void pool_move(struct pool *p);
+
 /* Sends what waits, if it can now; gives back what has waited too long.  To
  * be called every now and then while flights wait. */
 void pool_pump(struct pool *p);

@@ -15,6 +15,18 @@ static void sender_on_discard(void *self, struct record *r)
 	record_free(run_pool(s->run), r);
 }
 
+static void sender_find_places(struct sender *s, const struct conf *conf)
+{
+	for (struct sender_place *p = s->places; p->target != NULL; p++) {
+		const char *said = conf_text(conf, p->conf, NULL);
+
+		p->is_fixed = *p->target != NULL && *p->target != said;
+		if (*p->target == NULL) {
+			*p->target = p->usual;
+		}
+	}
+}
+
 int sender_open(void *self, struct run *run, struct err *err)
 {
 	struct sender *s = self;
@@ -25,6 +37,7 @@ int sender_open(void *self, struct run *run, struct err *err)
 	s->setup.emit = sender_on_emit;
 	s->setup.discard = sender_on_discard;
 	s->setup.self = s;
+	sender_find_places(s, run_conf(run));
 	s->engine = engine_new(&s->setup, run_conf(run), err);
 	run_set_window(run, (size_t)s->setup.window);
 	return s->engine != NULL ? 0 : -1;
@@ -33,8 +46,20 @@ int sender_open(void *self, struct run *run, struct err *err)
 int sender_reload(void *self, struct run *run, struct err *err)
 {
 	struct sender *s = self;
+	const struct engine_places was = s->setup.places;
 
-	return engine_reload(s->engine, run_conf(run), err);
+	for (struct sender_place *p = s->places; p->target != NULL; p++) {
+		if (!p->is_fixed) {
+			*p->target =
+				conf_text(run_conf(run), p->conf, p->usual);
+		}
+	}
+	if (engine_reload(s->engine, run_conf(run), &s->setup.places, err) !=
+		0) {
+		s->setup.places = was;
+		return -1;
+	}
+	return 0;
 }
 
 int sender_handle(void *self, struct batch *batch, struct err *err)

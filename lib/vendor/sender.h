@@ -11,8 +11,18 @@
 #include "stage/stage.h"
 #include "vendor/engine.h"
 
+/* A URL: of the command line, else of push.conf, where HUP may change it, else
+ * the usual one. */
+struct sender_place {
+	const char **target; /* an option's, in the setup; NULL ends a list */
+	const char *conf;
+	const char *usual; /* or NULL */
+	bool is_fixed;     /* by the command line */
+};
+
 struct sender {
 	struct engine_setup setup; /* what the options say */
+	struct sender_place *places;
 	bool is_dry_run;
 	struct run *run;
 	struct engine *engine; /* owned; from open to close */

@@ -58,6 +58,8 @@ struct vendor {
 	 * there is one only. */
 	bool (*tries_other)(const void *account);
 	const char *endpoint_names[VENDOR_ENDPOINTS_MAX];
+	/* Is what may have been delivered not to be sent again? */
+	bool (*drops_ambiguous)(const void *account);
 	enum reason (*build)(const void *account, const struct record *r,
 		struct request *req, const char **why);
 	struct answer (*classify)(int status, struct span body,

@@ -184,11 +184,13 @@ said() { # WORD OUTCOME REASON
 @test "what is too long says so, or is cut if the app wants that" {
 	local text
 	text=$(printf '新訂單 é "q" \\ 👩‍👧 %.0s' $(seq 200))
-	task "$(token 00 1)" "$(jq -n --arg text "$text" '{message: {notification: {body: $text}}}')" >in
-	task "$(token 00 2)" "$(jq -n --arg text "$text" '{message: {apns: {payload: {aps: {alert: $text}}}}}')" >>in
-	task "$(token 00 3)" "$(jq -n --arg text "$text" '{message: {notification: {body: $text},
-		apns: {headers: {"apns-push-type": "voip"}}}}')" >>in
-	task "$(token 00 4)" "$(jq -n --arg text "$text" '{message: {data: {text: $text}}}')" >>in
+	{
+		task "$(token 00 1)" "$(jq -n --arg text "$text" '{message: {notification: {body: $text}}}')"
+		task "$(token 00 2)" "$(jq -n --arg text "$text" '{message: {apns: {payload: {aps: {alert: $text}}}}}')"
+		task "$(token 00 3)" "$(jq -n --arg text "$text" '{message: {notification: {body: $text},
+			apns: {headers: {"apns-push-type": "voip"}}}}')"
+		task "$(token 00 4)" "$(jq -n --arg text "$text" '{message: {data: {text: $text}}}')"
+	} >in
 	stage_file in push-apns -c push.conf
 	has 'length == 4 and all(.trace.reason == "payload-too-large" and (.trace.apns[2].why | test("longer than Apple")))'
 	received 'length == 0'
@@ -359,6 +361,20 @@ said() { # WORD OUTCOME REASON
 		and .apns[2].why == "connection lost" and .after_ms >= 1000'
 	stage "$(task "$(token c10500)")" push-apns -c push.conf
 	has '.[0].trace.reason == "ambiguous"'
+}
+
+@test "what may have been delivered is not sent again, if the app wants that" {
+	jq '.apps.shop.apns.ambiguous = "drop"' push.conf >drop.conf
+	{
+		task "$(token 7e5e00)"
+		task "$(token c10500)"
+		task "$(token 511e00)"
+		task "$(token 7ef501)" # refused: that is not ambiguous
+	} >in
+	stage_file in push-apns -c drop.conf --timeout 1s
+	has 'map(select(.trace.reason == "unconfirmed" and .trace.outcome == "failed")) | length == 3'
+	has 'map(select(.trace.reason == "ok")) | length == 1'
+	has 'all(.trace | has("after_ms") | not)'
 }
 
 @test "an answer before the body was read is an answer" {
@@ -978,6 +994,40 @@ with_certificate() { # FILE [JQ-FILTER]
 	has_in apns.out 'length == 3 and all(.trace.reason == "ok")'
 	# What had not changed kept its connection.
 	received '(map(.connection) | unique | length) == 1'
+}
+
+@test "HUP moves to another URL: what is in flight ends where it is" {
+	local first=$MOCK_APNS_PORT first_received=$MOCK_RECEIVED
+	jq '.apps.shop.apns.ambiguous = "drop"' push.conf >now.conf
+	start -p apns push-apns -c now.conf
+	start -p fixed push-apns -c now.conf --production "https://localhost:$first"
+	feed apns "$(task "$(token 00 1)")"$'\n'
+	wait_for 1 apns.out
+	# This one is answered when all else is over.
+	feed apns "$(task "$(token 51003000 2)")"$'\n'
+	wait_for 2 "$first_received"
+	own_mock
+	[ "$MOCK_APNS_PORT" != "$first" ]
+	jq --arg url "https://localhost:$MOCK_APNS_PORT" '.apns.production = $url' now.conf >new && mv new now.conf
+	kill -HUP "$(pid_of apns)" "$(pid_of fixed)"
+	wait_until 10 grep -q 'configuration read again' apns.err
+	wait_until 10 grep -q 'configuration read again' fixed.err
+	feed apns "$(task "$(token 00 3)")"$'\n'
+	wait_until 10 grep -q "$(token 00 3)" apns.out
+	feed fixed "$(task "$(token 00 4)")"$'\n'
+	wait_for 1 fixed.out
+	# A wrong one changes nothing.
+	jq '.apns.production = "http://localhost"' now.conf >new && mv new now.conf
+	kill -HUP "$(pid_of apns)"
+	wait_until 10 grep -q 'keeping the old configuration' apns.err
+	feed apns "$(task "$(token 00 5)")"$'\n'
+	wait_for 4 apns.out
+	stop apns
+	stop fixed
+	has_in apns.out 'length == 4 and all(.trace.reason == "ok" and (.trace.apns[2] | has("tries") | not))'
+	has_in fixed.out '.[0].trace.reason == "ok"'
+	received 'map(.token[-1:]) == ["3", "5"]'
+	has_in "$first_received" 'map(.token[-1:]) == ["1", "2", "4"]'
 }
 
 @test "--dry-run and --replay show the request and send nothing" {

@@ -465,3 +465,25 @@ alone() {
 	stage "$(task unregistered-1)" push-fcm -c check.conf
 	has '.[0].trace.reason == "token-dead"'
 }
+
+@test "what may have been delivered is not sent again, if the app wants that" {
+	jq '.apps.shop.fcm.ambiguous = "drop"' push.conf >drop.conf
+	stage "$(task reset-1)" push-fcm -c drop.conf
+	has '.[0].trace | .outcome == "failed" and .reason == "unconfirmed"'
+}
+
+@test "HUP moves to other URLs" {
+	start -p fcm push-fcm -c push.conf
+	feed fcm "$(task ok-1)"$'\n'
+	wait_for 1 fcm.out
+	own_mock --token-life 300 # and other ports in push.conf
+	kill -HUP "$(pid_of fcm)"
+	wait_until 10 grep -q 'configuration read again' fcm.err
+	# The access token is the old mock's: refused here, and another one is fetched.
+	feed fcm "$(task ok-2)"$'\n'
+	wait_for 2 fcm.out
+	stop fcm
+	has_in fcm.out 'length == 2 and all(.trace.reason == "ok")'
+	jq -es 'map(select(.vendor == "oauth")) | length == 1' "$MOCK_RECEIVED"
+	jq -es 'map(select(.vendor == "fcm")) | map(.status) == [401, 200]' "$MOCK_RECEIVED"
+}
