@@ -2,7 +2,7 @@
 load ../helper.bash
 
 # Go compiles its library first.
-BATS_TEST_TIMEOUT=$((180 * PUSH_TEST_SLOW))
+export BATS_TEST_TIMEOUT=$((180 * PUSH_TEST_SLOW))
 
 KEYS=$ROOT/test/fixtures/keys
 SECRET='test-only secret of more than 32 bytes'

@@ -3,7 +3,7 @@
 load ../helper.bash
 
 # Of the two large segments, which wait for the end of what they have begun.
-BATS_TEST_TIMEOUT=$((900 * PUSH_TEST_SLOW))
+export BATS_TEST_TIMEOUT=$((900 * PUSH_TEST_SLOW))
 
 setup_file() {
 	redis_up
@@ -183,7 +183,7 @@ chain() {
 
 # Nothing of the segment is anywhere on its way: a rest goes from hash to set and
 # back in one step, so that there is no such moment before its end.
-has_ended() {
+is_spread_out() {
 	[ "$(rcli EVAL 'return redis.call("LLEN", KEYS[1]) + redis.call("HLEN", KEYS[2]) +
 		redis.call("ZCARD", KEYS[3])' 3 low '{low}:inflight:w1' '{low}:delayed')" -eq 0 ]
 }
@@ -224,7 +224,7 @@ large() {
 	after=$(grep -n '"id":"urgent"' results | cut -d: -f1)
 	echo "urgent after $((after - before)) more"
 	[ $((after - before)) -le 1100 ]
-	wait_until 600 has_ended
+	wait_until 600 is_spread_out
 	peak=$(own_memory "$(<lookup.pid)")
 	echo "# push-lookup: $n users in $STORE: $((SECONDS - begin)) s, $peak KiB of its own, peak with mapped files $(
 		awk '/VmHWM/ { print $2 }' "/proc/$(<lookup.pid)/status")" >&3
