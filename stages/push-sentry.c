@@ -58,12 +58,12 @@ static struct app app = {
 /* clang-format off */
 static const struct opt opts[] = {
 	OPT_TEXT("config", "FILE", &app.config, NULL, "configuration; default $PUSH_CONFIG"),
-	OPT_TEXT("dsn-file", "FILE", &app.dsn_file, "sentry.dsn_file", "file that holds the DSN"),
+	OPT_FILE("dsn-file", "FILE", &app.dsn_file, "sentry.dsn_file", "file that holds the DSN"),
 	OPT_TEXT("environment", "NAME", &app.environment, "sentry.environment",
 		"environment of the events"),
 	OPT_TEXT("level", "error|warn", &app.level, "sentry.level",
 		"least level that is reported; default warn"),
-	OPT_TEXT("ca-file", "FILE", &app.ca_file, "sentry.ca_file",
+	OPT_FILE("ca-file", "FILE", &app.ca_file, "sentry.ca_file",
 		"certificates to trust instead of the system's"),
 	OPT_DURATION("every", "TIME", &app.every_ms, "sentry.every",
 		"at most one event of a group in this time; default 1m"),
@@ -244,7 +244,7 @@ int main(int argc, char **argv)
 				? err_usage(&err, 0,
 					  "--level wants error or warn, not '%s'",
 					  app.level)
-				: dsn_load(&app.dsn, conf, app.dsn_file, &err);
+				: dsn_load(&app.dsn, app.dsn_file, &err);
 	}
 	if (result == 0) {
 		result = app_run(&app, &err);

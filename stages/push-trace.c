@@ -41,7 +41,7 @@ static struct app app;
 /* clang-format off */
 static const struct opt opts[] = {
 	OPT_TEXT("config", "FILE", &app.config, NULL, "configuration; default $PUSH_CONFIG"),
-	OPT_TEXT("results", "FILE", &app.results, "ack.results",
+	OPT_FILE("results", "FILE", &app.results, "ack.results",
 		"push-ack's results file; - for standard input"),
 	OPT_TEXT("redis", "URL", &app.url, "redis", "where the queues are"),
 	OPT_LIST("queue", "NAME", &app.queues, "queues", "queue to look at; may be repeated"),

@@ -186,10 +186,10 @@ static const struct conf_row table[] = {
 	{ "stats.sla[].within", "duration", "the limit" },
 
 	{ "sentry", "object", "push-sentry" },
-	{ "sentry.dsn_file", "text", "file that holds the DSN" },
+	{ "sentry.dsn_file", "file", "file that holds the DSN" },
 	{ "sentry.environment", "text", "environment of the events" },
 	{ "sentry.level", "error|warn", "least level that is reported" },
-	{ "sentry.ca_file", "text", "certificates to trust instead of the system's" },
+	{ "sentry.ca_file", "file", "certificates to trust instead of the system's" },
 	{ "sentry.every", "duration", "at most one event of a group in this time" },
 
 	{ "run", "object", "push-run" },

@@ -46,27 +46,23 @@ int dsn_parse(struct dsn *out, const char *text, struct err *err)
 	return 0;
 }
 
-int dsn_load(struct dsn *out, const struct conf *conf, const char *file,
-	struct err *err)
+int dsn_load(struct dsn *out, const char *file, struct err *err)
 {
 	struct buf text;
-	char *path;
 	int result = -1;
 
 	if (file == NULL) {
 		return err_usage(err, 0, "--dsn-file is missing");
 	}
-	path = conf_file_take(conf, file);
 	buf_init(&text, DSN_MAX_BYTES);
-	if (buf_read_file(&text, path, err) == 0) {
+	if (buf_read_file(&text, file, err) == 0) {
 		buf_cut(&text, strcspn(buf_string(&text), " \t\r\n"));
 		result = dsn_parse(out, buf_string(&text), err);
 	}
 	if (result != 0) {
-		(void)err_prefix(err, "'%s'", path);
+		(void)err_prefix(err, "'%s'", file);
 	}
 	buf_release(&text);
-	mem_free(path);
 	return result;
 }
 

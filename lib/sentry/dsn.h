@@ -8,7 +8,6 @@
 #define PUSH_SENTRY_DSN_H
 
 #include "base/err.h"
-#include "record/conf.h"
 
 enum { DSN_KEY_MAX_BYTES = 256 };
 
@@ -20,9 +19,8 @@ struct dsn {
 /* -1 with a usage failure; the text of the DSN is not repeated, for it is a
  * secret. */
 int dsn_parse(struct dsn *out, const char *text, struct err *err) MUST_CHECK;
-/* The same from a file that the configuration or an option names. */
-int dsn_load(struct dsn *out, const struct conf *conf, const char *file,
-	struct err *err) MUST_CHECK;
+/* The same from a file; NULL is a usage failure. */
+int dsn_load(struct dsn *out, const char *file, struct err *err) MUST_CHECK;
 void dsn_release(struct dsn *d);
 
 #endif

@@ -39,6 +39,7 @@ static const struct row ORDERS[] = {
 	{ "silent", KIND_FLAG, offsetof(struct orders, is_silent) },
 	{ "frozen", KIND_FLAG, offsetof(struct orders, is_frozen) },
 	{ "down", KIND_FLAG, offsetof(struct orders, is_down) },
+	{ "rate_limits", KIND_TEXT, offsetof(struct orders, rate_limits) },
 	{ "revoke", KIND_FLAG, offsetof(struct orders, is_revoked) },
 	{ "error", KIND_ERROR, 0 },
 };

@@ -136,6 +136,18 @@ out:
 	return rc;
 }
 
+static int load_sentry(
+	struct sentry_key *k, const struct json *entry, struct err *err)
+{
+	k->key = text_take(entry, "key");
+	k->project = text_take(entry, "project");
+	if (k->key == NULL || k->project == NULL) {
+		return err_usage(
+			err, 0, "a key of Sentry's needs key and project");
+	}
+	return 0;
+}
+
 /* The name of the file with the CA of Apple's stand-in, or NULL. */
 static char *load_ca(const struct json *name, const char *path)
 {
@@ -162,8 +174,10 @@ int credentials_load(struct credentials *c, const char *path, struct err *err)
 	}
 	const struct json *apns = json_get(json_root(doc), "apns");
 	const struct json *google = json_get(json_root(doc), "google");
+	const struct json *sentry = json_get(json_root(doc), "sentry");
 	c->apns = mem_array(json_count(apns) + 1, sizeof(*c->apns));
 	c->google = mem_array(json_count(google) + 1, sizeof(*c->google));
+	c->sentry = mem_array(json_count(sentry) + 1, sizeof(*c->sentry));
 	for (size_t i = 0; i < json_count(apns); i++) {
 		c->apns_count = i + 1;
 		if (load_apns(&c->apns[i], json_at(apns, i), path, err) != 0) {
@@ -174,6 +188,12 @@ int credentials_load(struct credentials *c, const char *path, struct err *err)
 		c->google_count = i + 1;
 		if (load_google(&c->google[i], json_at(google, i), path, err) !=
 			0) {
+			goto out;
+		}
+	}
+	for (size_t i = 0; i < json_count(sentry); i++) {
+		c->sentry_count = i + 1;
+		if (load_sentry(&c->sentry[i], json_at(sentry, i), err) != 0) {
 			goto out;
 		}
 	}
@@ -203,6 +223,11 @@ void credentials_release(struct credentials *c)
 		mem_free(g->token_uri);
 		EVP_PKEY_free(g->key);
 	}
+	for (size_t i = 0; i < c->sentry_count; i++) {
+		mem_free(c->sentry[i].key);
+		mem_free(c->sentry[i].project);
+	}
+	mem_free(c->sentry);
 	mem_free(c->apns_ca);
 	mem_free(c->apns);
 	mem_free(c->google);
@@ -237,6 +262,17 @@ const struct google_account *credentials_project(
 	for (size_t i = 0; i < c->google_count; i++) {
 		if (span_is(project, c->google[i].project)) {
 			return &c->google[i];
+		}
+	}
+	return NULL;
+}
+
+const struct sentry_key *credentials_sentry(
+	const struct credentials *c, struct span key)
+{
+	for (size_t i = 0; i < c->sentry_count; i++) {
+		if (span_is(key, c->sentry[i].key)) {
+			return &c->sentry[i];
 		}
 	}
 	return NULL;

@@ -4,7 +4,8 @@
  *
  *   {"apns": [{"kid": "...", "team": "...", "key": "AuthKey.p8", "topics": ["com.example.shop"]}],
  *    "apns_ca": "ca.pem",
- *    "google": [{"service_account": "service-account.json"}]}
+ *    "google": [{"service_account": "service-account.json"}],
+ *    "sentry": [{"key": "...", "project": "42"}]}
  *
  * File names are relative to the credentials file; keys are PEM, private or
  * public; without "topics" a key may send to every topic.
@@ -37,11 +38,19 @@ struct google_account {
 	struct evp_pkey_st *key;
 };
 
+/* The public key of a DSN. */
+struct sentry_key {
+	char *key;
+	char *project;
+};
+
 struct credentials {
 	struct apns_key *apns;
 	size_t apns_count;
 	struct google_account *google;
 	size_t google_count;
+	struct sentry_key *sentry;
+	size_t sentry_count;
 	char *apns_ca; /* PEM file, or NULL: no certificates are asked for */
 };
 
@@ -57,5 +66,8 @@ const struct google_account *credentials_google(
 	const struct credentials *c, struct span email);
 const struct google_account *credentials_project(
 	const struct credentials *c, struct span project);
+
+const struct sentry_key *credentials_sentry(
+	const struct credentials *c, struct span key);
 
 #endif

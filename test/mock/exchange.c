@@ -21,6 +21,7 @@ static const char *const FIELD_NAMES[FIELD_COUNT] = {
 	[FIELD_APNS_COLLAPSE_ID] = "apns-collapse-id",
 	[FIELD_APNS_CHANNEL_ID] = "apns-channel-id",
 	[FIELD_APNS_REQUEST_ID] = "apns-request-id",
+	[FIELD_SENTRY_AUTH] = "x-sentry-auth",
 };
 
 const char *vendor_name(enum vendor_id id)
@@ -29,6 +30,7 @@ const char *vendor_name(enum vendor_id id)
 		[VENDOR_APNS] = "apns",
 		[VENDOR_FCM] = "fcm",
 		[VENDOR_OAUTH] = "oauth",
+		[VENDOR_SENTRY] = "sentry",
 	};
 
 	return names[id];

@@ -1,7 +1,7 @@
 /*
  * One request to a stand-in vendor and the answer it gets.
  *
- * What a vendor (apns.c, fcm.c, oauth.c) reads and fills in; it knows nothing
+ * What a vendor (apns.c, fcm.c, oauth.c, sentry.c) reads and fills in; it knows nothing
  * of TLS, HTTP/2, faults and counting, which are done around it.
  */
 #ifndef PUSH_MOCK_EXCHANGE_H
@@ -22,7 +22,13 @@ enum {
 };
 
 /* The stand-ins.  A new one is a row here, in main's table and a file. */
-enum vendor_id { VENDOR_APNS, VENDOR_FCM, VENDOR_OAUTH, VENDOR_COUNT };
+enum vendor_id {
+	VENDOR_APNS,
+	VENDOR_FCM,
+	VENDOR_OAUTH,
+	VENDOR_SENTRY,
+	VENDOR_COUNT
+};
 
 /* What files and options call it: "apns". */
 const char *vendor_name(enum vendor_id id);
@@ -41,6 +47,7 @@ enum field {
 	FIELD_APNS_COLLAPSE_ID,
 	FIELD_APNS_CHANNEL_ID,
 	FIELD_APNS_REQUEST_ID,
+	FIELD_SENTRY_AUTH,
 	FIELD_COUNT
 };
 
@@ -62,7 +69,8 @@ struct verdict {
 	struct span push_type;
 	struct span priority;
 	struct span expiration;
-	struct span credential; /* bearer; only counted, never written */
+	struct span rate_limits; /* Sentry: a field of the answer */
+	struct span credential;  /* bearer; only counted, never written */
 };
 
 enum { PEER_USER_MAX_BYTES = 256 };

@@ -53,8 +53,9 @@ struct orders {
 	int64_t clock_behind_s;
 	bool is_early;
 	bool is_silent;
-	bool is_frozen;  /* neither reads nor writes: a dead peer */
-	bool is_down;    /* closes connections old and new */
+	bool is_frozen; /* neither reads nor writes: a dead peer */
+	bool is_down;   /* closes connections old and new */
+	char rate_limits[REASON_MAX_BYTES]; /* Sentry: in every answer, or "" */
 	bool is_revoked; /* OAuth: forget the access tokens given so far */
 };
 

@@ -219,6 +219,10 @@ static void plain_answer(struct exchange *x)
 		buf_fmt(&p->out, "retry-after: %lld\r\n",
 			(long long)v->retry_after_s);
 	}
+	if (v->rate_limits.ptr != NULL) {
+		buf_fmt(&p->out, "x-sentry-rate-limits: %.*s\r\n",
+			(int)v->rate_limits.len, v->rate_limits.ptr);
+	}
 	if (p->is_last) {
 		buf_text(&p->out, "connection: close\r\n");
 	}

@@ -1,5 +1,5 @@
 /*
- * push-mock - stand in for APNs, FCM and Google's token endpoint
+ * push-mock - stand in for APNs, FCM, Google's token endpoint and Sentry
  *
  * Answers on loopback as the vendors do, as strictly as they do, goes wrong when
  * it is asked to, and keeps an account of what it received.  See push-mock(1).
@@ -21,6 +21,7 @@
 #include "mock.h"
 #include "oauth.h"
 #include "record/json.h"
+#include "sentry.h"
 #include "stage/opt.h"
 
 enum { PORT_MAX = 65535, STREAMS_MAX = 1000000, PORTS_MAX_BYTES = 4096 };
@@ -41,9 +42,10 @@ struct app {
 	int64_t token_life_s;
 	struct mock mock;
 	struct credentials credentials;
-	struct apns *apns; /* owned, like the next two */
+	struct apns *apns; /* owned, like the next three */
 	struct oauth *oauth;
 	struct fcm *fcm;
+	struct sentry *sentry;
 	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;
 	bool is_stopping;
@@ -69,6 +71,7 @@ static const struct opt opts[] = {
 	OPT_INT("apns-port", "port", &app.ports[VENDOR_APNS], 0, PORT_MAX, NULL, "port for APNs; 0, the default, takes a free one"),
 	OPT_INT("fcm-port", "port", &app.ports[VENDOR_FCM], 0, PORT_MAX, NULL, "port for FCM"),
 	OPT_INT("oauth-port", "port", &app.ports[VENDOR_OAUTH], 0, PORT_MAX, NULL, "port for the token endpoint"),
+	OPT_INT("sentry-port", "port", &app.ports[VENDOR_SENTRY], 0, PORT_MAX, NULL, "port for Sentry"),
 	OPT_INT("port", "port", &app.shared_port, 0, PORT_MAX, NULL, "one more port, for all of them, told apart by server name; 0 takes a free one"),
 	OPT_TEXT("ports-file", "file", &app.ports_file, NULL, "where to write the ports, as JSON"),
 	OPT_INT("ready-fd", "n", &app.ready_fd, 0, INT32_MAX, NULL, "descriptor that gets a newline when all ports are open"),
@@ -251,9 +254,11 @@ static int app_open(struct app *a, struct err *err)
 	a->apns = apns_new(&a->credentials);
 	a->oauth = oauth_new(&a->credentials, a->token_life_s);
 	a->fcm = fcm_new(a->oauth);
+	a->sentry = sentry_new(&a->credentials, &m->control);
 	m->vendors[VENDOR_APNS] = apns_vendor(a->apns);
 	m->vendors[VENDOR_FCM] = fcm_vendor(a->fcm);
 	m->vendors[VENDOR_OAUTH] = oauth_vendor(a->oauth);
+	m->vendors[VENDOR_SENTRY] = sentry_vendor(a->sentry);
 	if (read_control(a, err) != 0 ||
 		listener_tls(m, a->cert, a->key, err) != 0 ||
 		(a->credentials.apns_ca != NULL &&
@@ -302,6 +307,7 @@ static void app_close(struct app *a)
 		m->spare = x->next;
 		exchange_free(x);
 	}
+	sentry_free(a->sentry);
 	fcm_free(a->fcm);
 	oauth_free(a->oauth);
 	apns_free(a->apns);
@@ -315,7 +321,8 @@ int main(int argc, char **argv)
 {
 	static const struct opt_program program = {
 		.name = "push-mock",
-		.summary = "stand in for APNs, FCM and Google's token endpoint",
+		.summary =
+			"stand in for APNs, FCM, Google's token endpoint and Sentry",
 		.own = opts,
 	};
 	struct err err = { 0 };

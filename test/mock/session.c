@@ -351,7 +351,7 @@ static void session_answer(struct exchange *x)
 	const struct verdict *v = &x->verdict;
 	struct connection *c = x->conn;
 	const struct orders *o = &c->mock->control.of[c->vendor];
-	nghttp2_nv fields[5];
+	nghttp2_nv fields[6];
 	size_t count = 0;
 	char text[24];
 
@@ -374,6 +374,10 @@ static void session_answer(struct exchange *x)
 			(long long)v->retry_after_s) == 0) {
 		fields[count++] = field_of(
 			"retry-after", exchange_note(x, text, strlen(text)), 0);
+	}
+	if (v->rate_limits.ptr != NULL) {
+		fields[count++] =
+			field_of("x-sentry-rate-limits", v->rate_limits, 0);
 	}
 	/* Apple's answers have no date; with an order they do, so that clients
 	 * can be tried with one. */

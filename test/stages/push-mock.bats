@@ -918,3 +918,104 @@ plain_says() {
 	run -111 push-mock "${good[@]}" --apns-port "$MOCK_APNS_PORT"
 	[[ $output == *"cannot listen on 127.0.0.1 port $MOCK_APNS_PORT"* ]]
 }
+
+# --- Sentry ------------------------------------------------------------------------
+
+EVENT=00112233445566778899aabbccddeeff
+
+# sentry EVENT-JSON [CURL-OPTION...]: in an envelope whose length is right
+sentry() {
+	local event=$1
+	shift
+	printf '{"event_id":"%s","sent_at":"2026-11-20T12:31:58Z"}\n{"type":"event","length":%d}\n%s\n' \
+		$EVENT "$(printf %s "$event" | wc -c)" "$event" >envelope
+	sentry_bytes "$@"
+}
+
+# The file `envelope' as it is.
+sentry_bytes() {
+	request --data-binary @envelope -H 'content-type: application/x-sentry-envelope' \
+		-H "x-sentry-auth: ${AUTH-Sentry sentry_version=7, sentry_client=curl/1, sentry_key=0123456789abcdef0123456789abcdef}" \
+		"$@" "https://localhost:$MOCK_SENTRY_PORT/api/${PROJECT-42}/envelope/"
+}
+
+event() { # JQ-EDIT
+	jq -nc --arg id $EVENT "{event_id: \$id, timestamp: 1763627000.5, platform: \"native\", level: \"error\",
+		logger: \"push-apns\", environment: \"prod\", tags: {node: \"apns\"}, fingerprint: [\"a\", \"b\"],
+		logentry: {formatted: \"lost\"}, extra: {pid: 7}} | $1"
+}
+
+refused() { # STATUS WHY
+	[ "$code" = "$1" ] && [ "$(jq -r .detail body)" = "$2" ] && return
+	echo "got $code, $(cat body), not $1, $2"
+	return 1
+}
+
+@test "Sentry takes an envelope in order, over HTTP/2 and HTTP/1.1" {
+	: >"$MOCK_RECEIVED"
+	sentry "$(event .)"
+	[ "$code" = 200 ]
+	[ "$(jq -r .id body)" = $EVENT ]
+	sentry "$(event '.timestamp = "2026-11-20T12:31:58.123Z" | del(.level, .extra)')" --http1.1
+	[ "$code" = 200 ]
+	has_in "$MOCK_RECEIVED" 'map([.vendor, .status, .name, .topic]) == [["sentry", 200, "'$EVENT'", "42"], ["sentry", 200, "'$EVENT'", "42"]]'
+}
+
+@test "Sentry refuses who it does not know, and what is no event" {
+	AUTH='' sentry "$(event .)"
+	refused 401 'no X-Sentry-Auth'
+	AUTH='Sentry sentry_version=6, sentry_client=curl/1, sentry_key=0123456789abcdef0123456789abcdef' sentry "$(event .)"
+	refused 401 'sentry_version is not 7'
+	AUTH='Sentry sentry_version=7, sentry_key=0123456789abcdef0123456789abcdef' sentry "$(event .)"
+	refused 401 'sentry_client is not NAME/VERSION'
+	AUTH='Sentry sentry_version=7, sentry_client=curl/1, sentry_key=x' sentry "$(event .)"
+	refused 403 'unknown sentry_key'
+	PROJECT=43 sentry "$(event .)"
+	refused 404 'no such project or endpoint'
+	sentry "$(event .)" -X PUT
+	refused 405 'not a POST'
+	request -d x -H 'x-sentry-auth: Sentry sentry_version=7, sentry_client=a/1, sentry_key=0123456789abcdef0123456789abcdef' \
+		"https://localhost:$MOCK_SENTRY_PORT/api/42/envelope/"
+	refused 415 'not an envelope'
+	local edit why
+	while IFS='|' read -r edit why; do
+		sentry "$(event "$edit")"
+		refused 400 "$why"
+	done <<-'END'
+		.event_id = "00112233445566778899aabbccddeef0"|the event has another event_id than its envelope
+		del(.timestamp)|timestamp is no time
+		.timestamp = "yesterday"|timestamp is no time
+		.platform = "pdp-11"|platform is unknown
+		.level = "warn"|level is unknown
+		.logger = ""|logger is no short text
+		.environment = "a b"|environment is no name
+		.tags = {a: 1}|tags are no short texts
+		.fingerprint = "a"|fingerprint is no list
+		.logentry = {}|logentry has no text
+		.mesage = "x"|the event has a member that nobody knows
+	END
+	sentry "$(event .)"
+	sed -i '2s/[0-9][0-9]*/7/' envelope
+	sentry_bytes
+	refused 400 'the item is not as long as it says'
+	sentry "$(event .)"
+	truncate -s -1 envelope
+	sentry_bytes
+	refused 400 'the item is not as long as it says'
+	sentry '[]'
+	refused 400 'the event has another event_id than its envelope'
+	echo '{}' >envelope
+	sentry_bytes
+	refused 400 'the envelope has no good first line'
+}
+
+@test "Sentry tells its limits when it is asked to" {
+	mock_control '{"sentry":{"rate_limits":"60:error;default:key","error":{"status":429,"retry_after_s":30,"times":1}}}'
+	sentry "$(event .)" --http1.1
+	[ "$code" = 429 ]
+	grep -qi '^retry-after: 30' headers
+	grep -qi '^x-sentry-rate-limits: 60:error;default:key' headers
+	sentry "$(event .)"
+	[ "$code" = 200 ]
+	grep -qi '^x-sentry-rate-limits: 60:error;default:key' headers
+}

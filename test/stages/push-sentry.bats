@@ -1,19 +1,28 @@
-# push-sentry against a strict stand-in: what is reported, how often, and what
+# push-sentry against push-mock's strict Sentry: what is reported, how often, and what
 # happens when Sentry is slow, away or wants nothing.
 load ../helper.bash
 
 KEY=0123456789abcdef0123456789abcdef
 
-sentry_up() {
-	: >events
-	server_start sentry python3 "$ROOT/test/sentry.py" "$PWD/port" "$PWD/events" "$PWD/answers"
-	wait_until 20 test -s port
-	echo "http://$KEY@127.0.0.1:$(<port)/42" >dsn
+setup_file() {
+	mock_up --received-body
 }
 
-teardown() {
-	end_all
-	server_stop sentry
+setup() {
+	mock_control '{}'
+	: >"$MOCK_RECEIVED"
+	echo "https://$KEY@127.0.0.1:$MOCK_SENTRY_PORT/42" >dsn
+	CA=(--ca-file "$MOCK_KEYS/ca.pem")
+}
+
+# What Sentry got, whatever it answered: one event a line, in `events'.
+events() {
+	jq -c '.status as $status | .reason as $reason | .body | split("\n")[2] | fromjson
+		| . + {answered: $status, why: $reason}' "$MOCK_RECEIVED" >events
+}
+
+are() { # N: so many events have come
+	events && [ "$(wc -l <events)" -ge "$1" ]
 }
 
 line() { # LEVEL PROGRAM TEXT
@@ -22,7 +31,6 @@ line() { # LEVEL PROGRAM TEXT
 }
 
 @test "an error and a warning are reported, everything else is not" {
-	sentry_up
 	{
 		line error push-apns 'connection to host 10.0.0.1 lost'
 		line warn push-pop 'Redis is slow'
@@ -32,95 +40,149 @@ line() { # LEVEL PROGRAM TEXT
 		echo '[1]'
 		echo '{"level":"error"}'
 	} >log
-	stage_file log push-sentry --dsn-file dsn --environment staging
+	stage_file log push-sentry --dsn-file dsn "${CA[@]}" --environment staging
 	[ "$status" -eq 0 ]
 	logged '3 events sent, 0 dropped'
+	events
 	has_in events 'map(.level) == ["error", "warning", "fatal"]'
 	has_in events '.[0] | .logger == "push-apns" and .tags == {"program":"push-apns","node":"apns"}
 		and .logentry.formatted == "connection to host 10.0.0.1 lost" and .environment == "staging"
 		and .timestamp == 1763627000.123 and .extra.more_like_this == 0
 		and (.release | startswith("pushpipe@"))'
 	has_in events 'map(.event_id) | length == (unique | length)'
-	stage_file log push-sentry --dsn-file dsn --level error
+	stage_file log push-sentry --dsn-file dsn "${CA[@]}" --level error
 	logged '2 events sent, 0 dropped'
 }
 
 @test "a storm is one event, and what varies does not make another one" {
-	sentry_up
 	for i in $(seq 1 500); do
 		line error push-apns "record 'order-$i' of 10.0.0.$i: stream 77$i lost"
 		line error push-fcm "record 'order-$i' of 10.0.0.$i: stream 77$i lost"
 	done >log
-	stage_file log push-sentry --dsn-file dsn
+	stage_file log push-sentry --dsn-file dsn "${CA[@]}"
+	events
 	has_in events 'map(.logger) == ["push-apns", "push-fcm"]'
 	has_in events 'map(.fingerprint) | .[0] != .[1]'
 	# After --every, the next one tells how many it stands for.
-	: >events
-	start_unready -p sentry push-sentry --dsn-file dsn --every 300ms
+	: >"$MOCK_RECEIVED"
+	start_unready -p sentry push-sentry --dsn-file dsn "${CA[@]}" --every 300ms
 	feed sentry "$(<log)
 "
-	wait_for 2 events
+	wait_until 20 are 2
 	later() { feed sentry "$(line error push-apns "record 'x' of 10.0.0.9: stream 1 lost")
-" && [ "$(jq -s 'map(select(.logger == "push-apns")) | length' events)" -ge 2 ]; }
+" && events && [ "$(jq -s 'map(select(.logger == "push-apns")) | length' events)" -ge 2 ]; }
 	wait_until 20 later
 	has_in events 'map(select(.logger == "push-apns")) | .[1].extra.more_like_this >= 499 and .[0].fingerprint == .[1].fingerprint'
 	stop sentry
 	[ "$status" -eq 0 ]
 }
 
-@test "a limit is honoured: with 429, and with 200" {
-	sentry_up
-	printf '%s\n' '200 X-Sentry-Rate-Limits: 3600:error;transaction:key' >answers
-	start_unready -p sentry push-sentry --dsn-file dsn
+@test "a limit is honoured: with 200" {
+	mock_control '{"sentry":{"rate_limits":"3600:error;transaction:key"}}'
+	start_unready -p sentry push-sentry --dsn-file dsn "${CA[@]}"
 	feed sentry "$(line error push-a one)
 "
-	wait_for 1 events
 	held() { grep -q 'wants nothing for 3600 s' sentry.err; }
-	wait_until 10 held
+	wait_until 20 held
 	feed sentry "$(line error push-b two; line error push-c three)
 "
 	feed_end sentry
 	wait_exit sentry 20
 	logged '1 events sent, 2 dropped'
-	[ "$(wc -l <events)" = 1 ]
+	events
+	has_in events 'map(.answered) == [200]'
+}
 
-	printf '%s\n' '200' '429 Retry-After: 1800' >answers
-	server_stop sentry
-	rm port
-	sentry_up
-	start_unready -p sentry push-sentry --dsn-file dsn
+@test "a limit is honoured: with 429" {
+	start_unready -p sentry push-sentry --dsn-file dsn "${CA[@]}"
 	feed sentry "$(line error push-a one)
 "
-	wait_for 1 events
+	wait_until 20 are 1
+	mock_control '{"sentry":{"error":{"status":429,"retry_after_s":1800}}}'
 	feed sentry "$(line error push-b two)
 "
 	held() { grep -q 'wants nothing for 1800 s' sentry.err; }
-	wait_until 10 held
-	stop sentry
-	logged '1 events sent, 1 dropped'
+	wait_until 20 held
+	feed sentry "$(line error push-c three)
+"
+	feed_end sentry
+	wait_exit sentry 20
+	logged '1 events sent, 2 dropped'
+	events
+	has_in events 'map(.answered) == [200, 429]'
 }
 
 @test "a limit of other categories changes nothing" {
-	sentry_up
-	printf '%s\n' '200 X-Sentry-Rate-Limits: 3600:transaction:key, 2700:session;attachment:key' >answers
+	mock_control '{"sentry":{"rate_limits":"3600:transaction:key, 2700:session;attachment:key"}}'
 	{
 		line error push-a one
 		line error push-b two
 	} >log
-	stage_file log push-sentry --dsn-file dsn
+	stage_file log push-sentry --dsn-file dsn "${CA[@]}"
 	logged '2 events sent, 0 dropped'
 }
 
 @test "a refusal drops that event only" {
-	sentry_up
-	printf '%s\n' 413 >answers
+	mock_control '{"sentry":{"error":{"status":413,"times":1}}}'
 	{
 		line error push-a one
 		line error push-b two
 	} >log
-	stage_file log push-sentry --dsn-file dsn
+	stage_file log push-sentry --dsn-file dsn "${CA[@]}"
 	logged 'refuses an event with status 413'
 	logged '1 events sent, 1 dropped'
+}
+
+@test "a DSN of somebody else is refused" {
+	echo "https://ffff456789abcdef0123456789abcdef@127.0.0.1:$MOCK_SENTRY_PORT/42" >dsn
+	stage "$(line error push-a one)
+" push-sentry --dsn-file dsn "${CA[@]}"
+	logged 'refuses an event with status 403'
+	logged '0 events sent, 1 dropped'
+	echo "https://$KEY@127.0.0.1:$MOCK_SENTRY_PORT/43" >dsn
+	stage "$(line error push-a one)
+" push-sentry --dsn-file dsn "${CA[@]}"
+	logged 'refuses an event with status 404'
+}
+
+@test "a server whose certificate nobody vouches for gets nothing" {
+	stage "$(line error push-a one)
+" push-sentry --dsn-file dsn --drain 1s
+	[ "$status" -eq 0 ]
+	logged 'Sentry does not answer'
+	logged '0 events sent, 1 dropped'
+	[ ! -s "$MOCK_RECEIVED" ]
+	stage "$(line error push-a one)
+" push-sentry --dsn-file dsn --drain 1s --ca-file nowhere.pem
+	logged 'Sentry does not answer'
+	[ ! -s "$MOCK_RECEIVED" ]
+}
+
+@test "a DSN with http and a path" {
+	python3 - port request 3>&- 4>&- <<-'END' &
+		import os, socket, sys
+		with socket.create_server(("127.0.0.1", 0)) as server:
+		    with open("port.new", "w") as out:
+		        print(server.getsockname()[1], file=out)
+		    os.rename("port.new", sys.argv[1])
+		    client, _ = server.accept()
+		    got = b""
+		    while b"\r\n\r\n" not in got or len(got.split(b"\r\n\r\n", 1)[1]) < int(
+		            got.lower().split(b"content-length: ", 1)[1].split(b"\r\n")[0]):
+		        got += client.recv(65536)
+		    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		    client.close()
+		    open(sys.argv[2], "wb").write(got)
+	END
+	local server=$!
+	wait_until 20 test -s port
+	echo "http://$KEY@127.0.0.1:$(<port)/sentry/42" >dsn
+	stage "$(line error push-a one)
+" push-sentry --dsn-file dsn
+	logged '1 events sent, 0 dropped'
+	wait "$server"
+	grep -q '^POST /sentry/api/42/envelope/ HTTP/1.1' request
+	grep -q "^X-Sentry-Auth: Sentry sentry_version=7, sentry_client=push-sentry/[0-9.]*[a-z0-9.-]*, sentry_key=$KEY" request
 }
 
 @test "who writes the log never waits, though Sentry is away" {
@@ -129,48 +191,40 @@ line() { # LEVEL PROGRAM TEXT
 		line error "push-$(printf '%x' "$i" | tr 0-9 g-p)" 'no two programs are one group'
 	done >log
 	for _ in $(seq 1 200); do cat log; done >much # 8 MB
-	begin=${EPOCHREALTIME/[^0-9]/}
-	stage_file much push-sentry --dsn-file dsn --drain 0
+	stage_file much push-sentry --dsn-file dsn "${CA[@]}" --drain 0
 	[ "$status" -eq 0 ]
-	[ $((${EPOCHREALTIME/[^0-9]/} - begin)) -lt $((10000000 * PUSH_TEST_SLOW)) ]
 	grep -Eq '0 events sent, [0-9]{3,} dropped' "$stderr_file"
 }
 
 @test "it comes back when Sentry does" {
-	sentry_up
-	server_stop sentry
-	start_unready -p sentry push-sentry --dsn-file dsn
+	mock_control '{"sentry":{"down":true}}'
+	start_unready -p sentry push-sentry --dsn-file dsn "${CA[@]}"
 	feed sentry "$(line error push-a one)
 "
 	away() { grep -q 'Sentry does not answer' sentry.err; }
-	wait_until 10 away
-	server_start sentry python3 -c '
-import sys
-sys.argv = sys.argv[1:]
-port = int(open(sys.argv[1]).read())
-source = open(sys.argv[0]).read().replace("(\"127.0.0.1\", 0)", "(\"127.0.0.1\", %d)" % port)
-exec(compile(source, sys.argv[0], "exec"))' "$ROOT/test/sentry.py" "$PWD/port" "$PWD/events" "$PWD/answers"
-	wait_for 1 events 30
+	wait_until 20 away
+	mock_control '{}'
+	wait_until 30 are 1
 	stop sentry
 	logged '1 events sent, 0 dropped'
 }
 
 @test "a line that is too long or cut off, and the end of input" {
-	sentry_up
 	{
 		printf '{"level":"error","program":"push-a","text":"%0100000d"}\n' 0
 		line error push-b two
 		printf '%s' "$(line error push-c three)"
 	} >log
-	stage_file log push-sentry --dsn-file dsn
+	stage_file log push-sentry --dsn-file dsn "${CA[@]}"
 	[ "$status" -eq 0 ]
+	events
 	has_in events 'map(.logger) == ["push-b", "push-c"]'
 }
 
 @test "a wrong DSN is a usage failure that does not repeat it" {
 	for dsn in '' nonsense 'ftp://k@h/1' 'https://h/1' 'https://secretkey@h/name' 'https://secretkey@h'; do
 		echo "$dsn" >dsn
-		stage '' push-sentry --dsn-file dsn
+		stage '' push-sentry --dsn-file dsn "${CA[@]}"
 		[ "$status" -eq 100 ]
 		logged 'the DSN wants the form'
 		[[ $stderr != *secretkey* ]]
@@ -181,19 +235,20 @@ exec(compile(source, sys.argv[0], "exec"))' "$ROOT/test/sentry.py" "$PWD/port" "
 	stage '' push-sentry --dsn-file nowhere
 	[ "$status" -ne 0 ]
 	echo "http://$KEY@h/1" >dsn
-	stage '' push-sentry --dsn-file dsn --level info
+	stage '' push-sentry --dsn-file dsn "${CA[@]}" --level info
 	[ "$status" -eq 100 ]
 }
 
 @test "push.conf may say it all" {
-	sentry_up
 	mkdir conf
 	mv dsn conf/
-	echo '{"sentry":{"dsn_file":"dsn","environment":"prod","level":"error","every":"1h"}}' >conf/push.conf
+	cp "$MOCK_KEYS/ca.pem" conf/
+	echo '{"sentry":{"dsn_file":"dsn","ca_file":"ca.pem","environment":"prod","level":"error","every":"1h"}}' >conf/push.conf
 	{
 		line warn push-a one
 		line error push-b two
 	} >log
 	stage_file log push-sentry --config conf/push.conf
+	events
 	has_in events 'length == 1 and .[0].environment == "prod"'
 }

@@ -180,6 +180,14 @@ long_results() {
 	run ! grep GiB err
 }
 
+@test "the results file is where push-ack finds it: beside push.conf" {
+	mkdir conf
+	echo '{"ack":{"results":"results"}}' >conf/push.conf
+	echo '{"id":"x","app":"shop","trace":{"t0_us":1763627000000000,"pop":[0,5],"outcome":"rejected","reason":"stale"}}' >conf/results
+	tells --config conf/push.conf x
+	said '^x, app shop$'
+}
+
 @test "Redis that is not there is a temporary failure" {
 	: >results
 	stage '' push-trace --redis unix:///nowhere/redis.sock x
