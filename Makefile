@@ -84,7 +84,7 @@ LINK    = $(CC) $(EXTRA) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ 
 all: $(BUILD)/libpush.a $(STAGES:%=$(BIN)/%) $(if $(MOCK_SRC),$(BIN)/push-mock) ## build every program
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{ printf "  %-15s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{ printf "  %-17s %s\n", $$1, $$2 }' Makefile
 
 # Static pattern rules name every object, so none is an intermediate file.
 ASSET_OBJ := $(ASSETS:%=$(BUILD)/%.o)
@@ -164,16 +164,16 @@ coverage: deps-test ## run every test, print how much of each file ran
 	@scripts/check build/coverage build/coverage/bin $(ONLY)
 	@scripts/coverage build/coverage
 
-check-debian13: ## build and test in a bare Debian 13, with Redis and Valkey (root)
+check-debian13: ## build, test and package in a bare Debian 13, with Redis and Valkey (root)
 	@scripts/check-debian13 $(ONLY)
 
-check-compose: ## build the image, run docker-compose.yml, kill a service (root)
+check-compose: ## build the images, run docker-compose.yml, kill every service (root)
 	@scripts/check-compose
 
 check-chart: ## lint, render and type-check the Helm chart (npm, root)
 	@scripts/check-chart
 
-check-deb: ## build the Debian packages, lint, install, run and purge them (root)
+check-deb: ## build the Debian packages, lint, install, start, upgrade and purge them (root)
 	@scripts/check-deb
 
 check-jenkinsfile: ## parse the Jenkinsfile, walk through it

@@ -1,5 +1,5 @@
 # The unit of a chain: systemd finds nothing wrong with it, it is shut in, and what it
-# forbids is nothing that a chain does.  Units cannot be started where PID 1 is not systemd.
+# forbids is nothing that a chain does.  scripts/check-deb starts it for real.
 load chain.bash
 
 UNIT=$ROOT/deploy/systemd/push@.service
