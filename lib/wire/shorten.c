@@ -33,7 +33,7 @@ struct character {
  * look like a space. */
 static struct character escape_at(struct span s)
 {
-	char c = s.len > 1 ? s.ptr[1] : '\0';
+	const char c = s.ptr[s.len > 1 ? 1 : 0];
 	size_t len = c == 'u' ? ESCAPE_CODE_BYTES : ESCAPE_BYTES;
 	bool is_shown = c == '"' || c == '\\' || c == '/';
 

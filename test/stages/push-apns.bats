@@ -130,57 +130,6 @@ own_mock() {
 	kill_hard apns
 }
 
-# number in push-mock's list, Apple's word, outcome, reason: Apple, "Handling
-# notification responses from APNs".
-ANSWERS='
-01 BadCollapseId failed bad-request
-03 BadExpirationDate failed bad-request
-04 BadMessageId failed bad-request
-05 BadPriority failed bad-request
-06 BadTopic failed bad-request
-07 DeviceTokenNotForTopic failed wrong-topic
-08 DuplicateHeaders failed bad-request
-10 InvalidPushType failed bad-request
-11 MissingDeviceToken failed bad-request
-12 MissingTopic failed bad-request
-13 PayloadEmpty failed bad-request
-14 TopicDisallowed failed vendor-config
-18 Forbidden failed bad-request
-24 TopicMismatch failed vendor-config
-25 BadPath failed bad-request
-26 MethodNotAllowed failed bad-request
-27 ExpiredToken failed token-dead
-28 Unregistered failed token-dead
-29 PayloadTooLarge failed payload-too-large
-31 TooManyRequests retry throttled
-32 InternalServerError retry vendor-unavailable
-33 ServiceUnavailable retry vendor-unavailable
-35 MissingChannelId failed bad-request
-36 BadChannelId failed bad-request
-37 ChannelNotRegistered failed bad-request
-38 MissingPushType failed bad-request
-39 BadRequestPayload failed bad-request'
-
-# These do something to the connection or the credential: each alone.
-LONE_ANSWERS='
-09 IdleTimeout retry vendor-unavailable
-15 BadCertificate failed vendor-config
-16 BadCertificateEnvironment failed vendor-config
-17 ExpiredProviderToken retry reauth
-19 InvalidProviderToken failed vendor-config
-20 MissingProviderToken failed vendor-config
-21 UnrelatedKeyIdInToken retry reauth
-22 BadEnvironmentKeyIdInToken failed vendor-config
-23 BadEnvironmentKeyInToken failed vendor-config
-30 TooManyProviderTokenUpdates retry throttled
-34 Shutdown retry vendor-unavailable'
-
-said() { # WORD OUTCOME REASON
-	has 'map(select(.trace.apns[2].answer == $word)) | length == 1 and
-		.[0].trace.outcome == $outcome and .[0].trace.reason == $reason' \
-		--arg word "$1" --arg outcome "$2" --arg reason "$3"
-}
-
 @test "what is too long says so, or is cut if the app wants that" {
 	local text
 	text=$(printf '新訂單 é "q" \\ 👩‍👧 %.0s' $(seq 200))
@@ -206,32 +155,122 @@ said() { # WORD OUTCOME REASON
 		--arg text "$text"
 }
 
-@test "every answer that Apple documents gets its reason" {
-	local number word outcome reason count=0
-	while read -r number word outcome reason; do
-		[ -z "$number" ] || task "$(token "ee$number")"
-	done <<<"$ANSWERS" >in
-	stage_file in push-apns -c push.conf
-	[ "$status" -eq 0 ]
-	while read -r number word outcome reason; do
-		[ -z "$number" ] || { said "$word" "$outcome" "$reason" && count=$((count + 1)); }
-	done <<<"$ANSWERS"
-	[ "$count" -eq 27 ]
-	[ "$(wc -l <"$output_file")" -eq 27 ]
+# status, Apple's word (- for a body that says none), outcome, reason, how often the
+# request is sent in this process, and what the next record with this credential
+# gets: ok, or the reason with which it leaves unsent.  Apple, "Handling notification
+# responses from APNs".
+REQUEST_ANSWERS='
+400 BadCollapseId failed bad-request 1 ok
+400 BadDeviceToken failed wrong-environment 1 ok
+400 BadExpirationDate failed bad-request 1 ok
+400 BadMessageId failed bad-request 1 ok
+400 BadPriority failed bad-request 1 ok
+400 BadTopic failed bad-request 1 ok
+400 DeviceTokenNotForTopic failed wrong-topic 1 ok
+400 DuplicateHeaders failed bad-request 1 ok
+400 IdleTimeout retry vendor-unavailable 3 ok
+400 InvalidPushType failed bad-request 1 ok
+400 MissingDeviceToken failed bad-request 1 ok
+400 MissingTopic failed bad-request 1 ok
+400 PayloadEmpty failed bad-request 1 ok
+400 TopicDisallowed failed vendor-config 1 ok'
+
+CREDENTIAL_ANSWERS='
+403 BadCertificate failed vendor-config 1 vendor-config
+403 BadCertificateEnvironment failed vendor-config 1 vendor-config
+403 BadEnvironmentKeyIdInToken failed vendor-config 1 vendor-config
+403 BadEnvironmentKeyInToken failed vendor-config 1 vendor-config
+403 ExpiredProviderToken retry reauth 2 ok
+403 Forbidden failed bad-request 1 ok
+403 InvalidProviderToken failed vendor-config 1 vendor-config
+403 MissingProviderToken failed vendor-config 1 vendor-config
+403 UnrelatedKeyIdInToken retry reauth 3 ok
+404 BadPath failed bad-request 1 ok
+405 MethodNotAllowed failed bad-request 1 ok
+410 ExpiredToken failed token-dead 1 ok
+410 Unregistered failed token-dead 1 ok
+413 PayloadTooLarge failed payload-too-large 1 ok
+429 TooManyProviderTokenUpdates retry throttled 1 throttled
+429 TooManyRequests retry throttled 1 ok
+500 InternalServerError retry vendor-unavailable 2 ok
+503 ServiceUnavailable retry vendor-unavailable 2 ok
+503 Shutdown retry vendor-unavailable 3 ok'
+
+# Apple's page about broadcast channels.
+CHANNEL_ANSWERS='
+400 MissingChannelId failed bad-request 1 ok
+400 BadChannelId failed bad-request 1 ok
+400 ChannelNotRegistered failed bad-request 1 ok
+400 BadRequestParams failed bad-request 1 ok
+400 BadRequestPayload failed bad-request 1 ok
+400 MissingPushType failed bad-request 1 ok
+400 CannotCreateChannelConfig failed bad-request 1 ok
+403 FeatureNotEnabled failed vendor-config 1 ok
+403 TopicMismatch failed vendor-config 1 ok'
+
+# What is not documented is judged by its status.
+NEW_ANSWERS='
+201 - retry ambiguous 1 ok
+302 - failed vendor-config 1 ok
+400 SomethingNew failed bad-request 1 ok
+418 - failed bad-request 1 ok
+403 SomethingNew failed vendor-config 1 ok
+410 - failed token-dead 1 ok
+413 - failed payload-too-large 1 ok
+429 SomethingNew retry throttled 1 ok
+500 SomethingNew retry vendor-unavailable 2 ok
+502 - retry vendor-unavailable 2 ok'
+
+# One row, with a process of its own, one record after the other.
+row_holds() { # STATUS WORD OUTCOME REASON REQUESTS NEXT
+	local word=$2 answer=$2
+	[ "$word" != - ] || word=
+	case $1/$word in
+	*/SomethingNew | */) answer=other ;;
+	esac
+	: >"$MOCK_RECEIVED"
+	mock_control "$(jq -nc --argjson status "$1" --arg word "$word" --argjson times "$5" \
+		'{apns: {error: {status: $status, reason: $word, times: $times}}}')"
+	stage_file two push-apns -c push.conf --window 1
+	has 'length == 2 and (.[0].trace | .outcome == $outcome and .reason == $reason
+			and .apns[2].status == $status and .apns[2].answer == $answer
+			and (.apns[2].tries // 1) == $requests)
+		and (.[1].trace | .reason == $next and (.apns[2].unsent // false) == ($next != "ok"))' \
+		--argjson status "$1" --arg answer "$answer" --arg outcome "$3" --arg reason "$4" \
+		--argjson requests "$5" --arg next "$6"
+	received 'map(select(.token[-1:] == "1")) | length == $requests
+		and (map(.apns_id) | unique | length) == 1' --argjson requests "$5"
+	received 'map(select(.token[-1:] == "2")) | length == ($next | if . == "ok" then 1 else 0 end)' \
+		--arg next "$6"
 }
 
-@test "answers about connection and credential get theirs" {
-	local number word outcome reason
-	while read -r number word outcome reason; do
-		[ -n "$number" ] || continue
-		stage "$(task "$(token "ee$number")")" push-apns -c push.conf
-		said "$word" "$outcome" "$reason"
-	done <<<"$LONE_ANSWERS"
+rows_hold() { # ROWS COUNT
+	local row count=0
+	task "$(token 00 1)" >two
+	task "$(token 00 2)" >>two
+	while read -r row; do
+		[ -n "$row" ] || continue
+		# shellcheck disable=SC2086 # columns
+		row_holds $row || { echo "in row: $row" && return 1; }
+		count=$((count + 1))
+	done <<<"$1"
+	[ "$count" -eq "$2" ]
 }
 
-@test "a word that Apple has not documented is other, by its status" {
-	stage "$(task "$(token ee99)")" push-apns -c push.conf
-	has '.[0].trace | .reason == "bad-request" and .apns[2].answer == "other"'
+@test "every answer about a request gets its reason and what is to be done next" {
+	rows_hold "$REQUEST_ANSWERS" 14
+}
+
+@test "so does every answer about the credential, the token and the service" {
+	rows_hold "$CREDENTIAL_ANSWERS" 19
+}
+
+@test "so does every answer about channels" {
+	rows_hold "$CHANNEL_ANSWERS" 9
+}
+
+@test "so does what is not documented, by its status" {
+	rows_hold "$NEW_ANSWERS" 10
 }
 
 @test "a bad token is dead where the record names its environment, else perhaps wrong here" {
