@@ -1,20 +1,36 @@
 /* Open addressing with linear probing; nothing is ever taken out. */
 #include "policy/nameset.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 enum { FIRST_SLOTS = 16 /* a power of two */ };
 
-/* FNV-1a: the names come from operators, so nobody chooses them in order to
- * collide, and probing ends at the first gap. */
+static uint64_t mixed(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
+/* Eight bytes at a time.  The names come from operators, so nobody chooses them
+ * in order to collide, and probing ends at the first gap. */
 static size_t hash_of(struct span s)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
+	uint64_t h = s.len;
+	uint64_t word;
+	size_t at = 0;
 
-	for (size_t i = 0; i < s.len; i++) {
-		h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
+	for (; s.len - at >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, s.ptr + at, sizeof(word));
+		h = mixed(h, word);
 	}
-	return (size_t)(h ^ h >> 32);
+	if (at < s.len) {
+		word = 0;
+		memcpy(&word, s.ptr + at, s.len - at);
+		h = mixed(h, word);
+	}
+	return (size_t)h;
 }
 
 /* Where the name is, or the gap where it would be. */
