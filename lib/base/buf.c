@@ -61,36 +61,14 @@ void buf_fit(struct buf *b, size_t size)
 	}
 }
 
-void buf_put(struct buf *b, const void *ptr, size_t len)
+void buf_put_more(struct buf *b, const void *ptr, size_t len)
 {
-	char *dst;
+	char *dst = buf_room(b, len);
 
-	if (len < b->cap - b->len && !b->is_over) { /* nearly always */
-		if (len > 0) {
-			memcpy(b->data + b->len, ptr, len);
-			b->len += len;
-		}
-		return;
-	}
-	dst = buf_room(b, len);
 	if (dst != NULL && len > 0) {
 		memcpy(dst, ptr, len);
 		b->len += len;
 	}
-}
-
-void buf_putc(struct buf *b, char c)
-{
-	if (b->len < b->cap && !b->is_over) {
-		b->data[b->len++] = c;
-	} else {
-		buf_put(b, &c, 1);
-	}
-}
-
-void buf_text(struct buf *b, const char *text)
-{
-	buf_put(b, text, strlen(text));
 }
 
 void buf_u64(struct buf *b, uint64_t n)

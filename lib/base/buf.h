@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -33,9 +34,9 @@ void buf_reset(struct buf *b);
  * leaves: for what is kept in great numbers. */
 void buf_fit(struct buf *b, size_t size);
 
-void buf_put(struct buf *b, const void *ptr, size_t len);
-void buf_putc(struct buf *b, char c);
-void buf_text(struct buf *b, const char *text);
+static inline void buf_put(struct buf *b, const void *ptr, size_t len);
+static inline void buf_putc(struct buf *b, char c);
+static inline void buf_text(struct buf *b, const char *text);
 void buf_u64(struct buf *b, uint64_t n);
 void buf_i64(struct buf *b, int64_t n);
 void buf_fmt(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -73,5 +74,34 @@ int buf_write_fd(const struct buf *b, int fd, struct err *err) MUST_CHECK;
 /* The same into a file, which is made or emptied first. */
 int buf_write_file(
 	const struct buf *b, const char *path, struct err *err) MUST_CHECK;
+
+/* --- inline: what a record is put together with --- */
+
+/* buf_put() where there is no room yet. */
+void buf_put_more(struct buf *b, const void *ptr, size_t len);
+
+static inline void buf_put(struct buf *b, const void *ptr, size_t len)
+{
+	if (len < b->cap - b->len && !b->is_over && len > 0) {
+		memcpy(b->data + b->len, ptr, len);
+		b->len += len;
+	} else {
+		buf_put_more(b, ptr, len);
+	}
+}
+
+static inline void buf_putc(struct buf *b, char c)
+{
+	if (b->len < b->cap && !b->is_over) {
+		b->data[b->len++] = c;
+	} else {
+		buf_put_more(b, &c, 1);
+	}
+}
+
+static inline void buf_text(struct buf *b, const char *text)
+{
+	buf_put(b, text, strlen(text));
+}
 
 #endif

@@ -103,13 +103,25 @@ int num_parse_bytes(const char *text, size_t *out_bytes)
 
 size_t num_format_u64(char *dst, uint64_t n)
 {
+	static const char pairs[] = "0001020304050607080910111213141516171819"
+				    "2021222324252627282930313233343536373839"
+				    "4041424344454647484950515253545556575859"
+				    "6061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
 	char digits[20];
 	size_t at = sizeof(digits);
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
+	while (n >= 100) {
+		at -= 2;
+		memcpy(digits + at, pairs + n % 100 * 2, 2);
+		n /= 100;
+	}
+	if (n >= 10) {
+		at -= 2;
+		memcpy(digits + at, pairs + n * 2, 2);
+	} else {
+		digits[--at] = (char)('0' + n);
+	}
 	memcpy(dst, digits + at, sizeof(digits) - at);
 	return sizeof(digits) - at;
 }

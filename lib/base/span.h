@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct span {
@@ -16,16 +17,51 @@ static inline struct span span_of(const char *text)
 	return (struct span){ text, text == NULL ? 0 : strlen(text) };
 }
 
-static inline bool span_is(struct span s, const char *text)
+/*
+ * Are these `len' bytes the same?  Names are short: two loads that may overlap
+ * cost less than a call, and a record has dozens of them.
+ */
+static inline bool span_same_bytes(const char *a, const char *b, size_t len)
 {
-	return s.ptr != NULL && s.len == strlen(text) &&
-	       memcmp(s.ptr, text, s.len) == 0;
+	uint64_t a8[2];
+	uint64_t b8[2];
+	uint32_t a4[2];
+	uint32_t b4[2];
+
+	if (len > sizeof(a8)) {
+		return memcmp(a, b, len) == 0;
+	}
+	if (len >= sizeof(a8[0])) {
+		memcpy(&a8[0], a, sizeof(a8[0]));
+		memcpy(&b8[0], b, sizeof(b8[0]));
+		memcpy(&a8[1], a + len - sizeof(a8[1]), sizeof(a8[1]));
+		memcpy(&b8[1], b + len - sizeof(b8[1]), sizeof(b8[1]));
+		return ((a8[0] ^ b8[0]) | (a8[1] ^ b8[1])) == 0;
+	}
+	if (len >= sizeof(a4[0])) {
+		memcpy(&a4[0], a, sizeof(a4[0]));
+		memcpy(&b4[0], b, sizeof(b4[0]));
+		memcpy(&a4[1], a + len - sizeof(a4[1]), sizeof(a4[1]));
+		memcpy(&b4[1], b + len - sizeof(b4[1]), sizeof(b4[1]));
+		return ((a4[0] ^ b4[0]) | (a4[1] ^ b4[1])) == 0;
+	}
+	while (len > 0 && a[len - 1] == b[len - 1]) {
+		len--;
+	}
+	return len == 0;
 }
 
 static inline bool span_equal(struct span a, struct span b)
 {
-	return a.len == b.len &&
-	       (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+	return a.len == b.len && span_same_bytes(a.ptr, b.ptr, a.len);
+}
+
+static inline bool span_is(struct span s, const char *text)
+{
+	size_t len = strlen(text); /* known when this is compiled */
+
+	return s.ptr != NULL && s.len == len &&
+	       span_same_bytes(s.ptr, text, len);
 }
 
 #endif

@@ -7,8 +7,8 @@
 
 enum fanout_source fanout_source(const struct record *r)
 {
-	const struct json *devices = json_get(r->root, "devices");
-	const struct json *users = json_get(r->root, "users");
+	const struct json *devices = r->devices;
+	const struct json *users = r->users;
 	size_t count = json_count(devices != NULL ? devices : users);
 
 	if (r->device != NULL || r->topic.ptr != NULL ||
@@ -30,13 +30,13 @@ enum fanout_source fanout_source(const struct record *r)
 void fanout_init(struct fanout *f)
 {
 	*f = (struct fanout){ .devices = NULL };
-	buf_init(&f->task, SIZE_MAX);
+	record_stem_init(&f->stem);
 	buf_init(&f->json, SIZE_MAX);
 }
 
 void fanout_release(struct fanout *f)
 {
-	buf_release(&f->task);
+	record_stem_release(&f->stem);
 	buf_release(&f->json);
 	mem_free(f->devices);
 }
@@ -100,14 +100,10 @@ void fanout_begin(struct fanout *f, const struct record *r,
 	f->platforms = platforms;
 	f->devices_count = 0;
 	f->apart = told_apart(r);
-	buf_reset(&f->task);
-	record_task(r, is_users ? without_user : without, &f->task);
+	record_stem_set(&f->stem, r, is_users ? without_user : without);
 	/* The arrays told the kind; now that they are gone it is written. */
-	if (r->kind == KIND_BATCH && json_get(r->root, "kind") == NULL) {
-		f->task.len--;
-		json_put_name(&f->task, "kind");
-		buf_text(&f->task, "\"batch\"}");
-	}
+	f->is_kind_due =
+		r->kind == KIND_BATCH && json_get(r->root, "kind") == NULL;
 }
 
 /* The same device twice in one task is one notification. */
@@ -133,66 +129,65 @@ static bool is_repeated(struct fanout *f, const struct record *child)
 	return false;
 }
 
-/* And closes the object. */
-static void put_part(struct buf *b, const struct fanout_part *part)
+static void add_part(
+	struct fanout *f, struct record *r, const struct fanout_part *part)
 {
 	if (part->of > 0) {
-		json_put_name(b, "part");
-		buf_text(b, "{\"n\":");
-		buf_u64(b, part->n);
-		buf_text(b, ",\"of\":");
-		buf_u64(b, part->of);
-		buf_putc(b, '}');
+		buf_reset(&f->json);
+		buf_text(&f->json, "{\"n\":");
+		buf_u64(&f->json, part->n);
+		buf_text(&f->json, ",\"of\":");
+		buf_u64(&f->json, part->of);
+		buf_putc(&f->json, '}');
+		record_add(
+			r, "part", (struct span){ f->json.data, f->json.len });
 	}
-	buf_putc(b, '}');
 }
 
-static struct record *compose(struct fanout *f, struct record_pool *pool,
-	const struct record *r, const struct fanout_part *part)
+static void add_text(
+	struct fanout *f, struct record *r, const char *name, struct span text)
 {
-	struct buf *b = &f->json;
+	buf_reset(&f->json);
+	json_put_span(&f->json, text);
+	record_add(r, name, (struct span){ f->json.data, f->json.len });
+}
 
-	buf_reset(b);
-	buf_put(b, f->task.data, f->task.len - 1); /* open at its end */
-	if (part->user.ptr != NULL) {
-		json_put_name(b, "user");
-		json_put_span(b, part->user);
+/* REASON_NONE: it may be sent, for all that can be told here. */
+static enum reason judge(struct fanout *f, const struct record *child,
+	const struct fanout_part *part)
+{
+	if (child->platform == PLATFORM_NONE) {
+		return REASON_BAD_TARGET;
 	}
-	if (part->device.ptr != NULL) {
-		json_put_name(b, "device");
-		buf_put(b, part->device.ptr, part->device.len);
+	if (f->platforms != NULL &&
+		!platforms_allow(f->platforms, child->platform)) {
+		return REASON_PLATFORM_NOT_ALLOWED;
 	}
-	put_part(b, part);
-	return record_child(pool, r, (struct span){ b->data, b->len });
+	/* The only part can repeat nothing. */
+	if (part->of != 1 && is_repeated(f, child)) {
+		return REASON_DUPLICATE;
+	}
+	return is_apart(f, child) ? REASON_SET_APART : REASON_NONE;
 }
 
 struct record *fanout_child(struct fanout *f, struct record_pool *pool,
-	const struct record *r, const struct fanout_part *part)
+	const struct fanout_part *part)
 {
-	struct record *child = compose(f, pool, r, part);
-	enum reason reason = REASON_NONE;
+	struct record *child = record_part(pool, &f->stem);
+	enum reason reason = part->without;
 
-	if (child == NULL) { /* what stands for a device is not even JSON */
-		struct fanout_part without = *part;
-
-		without.device = (struct span){ NULL, 0 };
-		reason = REASON_BAD_TARGET;
-		child = compose(f, pool, r, &without);
-	} else if (part->device.ptr == NULL) {
-		reason = part->without;
-	} else if (child->platform == PLATFORM_NONE) {
-		reason = REASON_BAD_TARGET;
-	} else if (f->platforms != NULL &&
-		   !platforms_allow(f->platforms, child->platform)) {
-		reason = REASON_PLATFORM_NOT_ALLOWED;
-	} else if (is_repeated(f, child)) {
-		reason = REASON_DUPLICATE;
-	} else if (is_apart(f, child)) {
-		reason = REASON_SET_APART;
+	if (f->is_kind_due) {
+		record_add(child, "kind", span_of("\"batch\""));
 	}
-	if (child == NULL) {
-		BUG("a task without its targets is no object");
+	if (part->user.ptr != NULL) {
+		add_text(f, child, "user", part->user);
 	}
+	if (part->device.ptr != NULL) {
+		reason = record_part_device(child, part->device) == 0
+				 ? judge(f, child, part)
+				 : REASON_BAD_TARGET;
+	}
+	add_part(f, child, part);
 	if (reason != REASON_NONE && child->outcome == OUTCOME_UNDECIDED) {
 		record_decide(child, reason);
 	}
@@ -209,22 +204,13 @@ struct record *fanout_rest(struct fanout *f, struct record_pool *pool,
 	struct span after)
 {
 	static const char *const without[] = { "segment_after", "part", NULL };
-	struct buf *b = &f->json;
 	struct record *rest;
 
-	buf_reset(b);
-	record_task(r, without, b);
-	buf_cut(b, b->len - 1); /* open at its end */
-	json_put_name(b, "segment_after");
-	json_put_span(b, after);
-	put_part(b, part);
-	rest = record_child(pool, r, (struct span){ b->data, b->len });
-	if (rest == NULL) {
-		BUG("a task without its place is no object");
-	}
-	if (rest->outcome == OUTCOME_UNDECIDED) {
-		record_retry(rest, REASON_SEGMENT_REST, 0);
-	}
+	record_stem_set(&f->stem, r, without);
+	rest = record_part(pool, &f->stem);
+	add_text(f, rest, "segment_after", after);
+	add_part(f, rest, part);
+	record_retry(rest, REASON_SEGMENT_REST, 0);
 	return rest;
 }
 

@@ -28,7 +28,8 @@ enum fanout_source {
 enum fanout_source fanout_source(const struct record *r);
 
 struct fanout {
-	struct buf task; /* of the record being spread out, without targets */
+	struct record_stem stem; /* of the record being spread out */
+	bool is_kind_due;        /* its lists told the kind */
 	struct buf json;
 	struct span apart; /* borrowed: what push-pop said, by blanks */
 	const struct platforms_set *platforms; /* borrowed; NULL: all */
@@ -79,7 +80,7 @@ struct record *fanout_rest(struct fanout *f, struct record_pool *pool,
  * the same device (duplicate).
  */
 struct record *fanout_child(struct fanout *f, struct record_pool *pool,
-	const struct record *r, const struct fanout_part *part);
+	const struct fanout_part *part);
 
 /* In a replay: what was decided here when the record was captured, as far as
  * that hung on the registry or on other parts of its task; REASON_NONE: it is

@@ -26,7 +26,8 @@ struct record_body {
 	char *text;     /* the in-place copy that was parsed */
 	size_t text_cap;
 	struct json_arena arena; /* the values */
-	struct buf facts;        /* `"name":value,…' of this node's stamp */
+	uint32_t known;     /* which members of our table it has, a bit each */
+	struct buf facts;   /* `"name":value,…' of this node's stamp */
 	struct buf members; /* `"name":value,…' to be added at the seam */
 	char uid[48];       /* if is_new_uid */
 	int64_t replay_out_unix_us; /* captured; 0: none */
@@ -71,8 +72,12 @@ void pool_keep_form(struct record_body *b);
 
 /* As new, but for the bytes of the line. */
 void body_clear(struct record *r, int64_t in_unix_us);
-/* The line becomes this, without what surrounds it. */
+/* The line becomes this one, without the blanks behind it. */
 void body_set_line(struct record *r, struct span line);
+/* The same for a text that may be written over several lines. */
+void body_set_text(struct record *r, struct span text);
+/* Parses a text in the room of the body; NULL when it is not one JSON value. */
+const struct json *body_parse_text(struct record_body *b, struct span text);
 /* Parses the line; -1 when it is not one JSON object. */
 int body_parse(struct record *r) MUST_CHECK;
 /* Reads the line, which is trimmed, into a record that was cleared. */
@@ -104,6 +109,10 @@ void members_index(unsigned char first[NAME_MAX_BYTES + 1]);
  * `*last' is the name of the last member, `*traces' how many `trace' there are.
  */
 struct span members_take(struct record *r, struct span *last, unsigned *traces);
+/* Takes token and platform of `device'; -1 when it is none. */
+int members_device(struct record *r) MUST_CHECK;
+/* Has it one of these members?  All are known to our table. */
+bool members_has_any(const struct record *r, const char *const *names);
 /* Takes what push-pop told, the outcome and the times. */
 void trace_take(struct record *r);
 

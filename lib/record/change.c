@@ -60,7 +60,7 @@ static bool with_task(const struct record *r, struct span json, struct buf *out)
 	bool is_object;
 
 	body_clear(task, 0);
-	body_set_line(task, json);
+	body_set_text(task, json);
 	is_object = body_parse(task) == 0;
 	if (is_object) {
 		buf_init(&bare, SIZE_MAX);
@@ -102,26 +102,6 @@ int record_replace(struct record *r, struct span json)
 	r->next = old.next;
 	r->place = old.place;
 	return 0;
-}
-
-struct record *record_child(
-	struct record_pool *pool, const struct record *parent, struct span json)
-{
-	struct record *child;
-	struct buf whole;
-
-	buf_init(&whole, SIZE_MAX);
-	if (!with_task(parent, json, &whole)) {
-		return NULL;
-	}
-	child = pool_take(pool);
-	body_clear(child, parent->in_unix_us);
-	buf_release(&child->body->line);
-	child->body->line = whole;
-	body_read(child);
-	child->now_unix_us = parent->now_unix_us;
-	child->body->replay_out_unix_us = parent->body->replay_out_unix_us;
-	return child;
 }
 
 struct span record_name(const struct record *r)

@@ -112,23 +112,18 @@ const struct json *json_parse_in_place(
 
 enum json_type json_type(const struct json *v)
 {
-	switch (yyjson_get_type(val(v))) {
-	case YYJSON_TYPE_NULL:
-		return JSON_NULL;
-	case YYJSON_TYPE_BOOL:
-		return JSON_BOOL;
-	case YYJSON_TYPE_RAW:
-	case YYJSON_TYPE_NUM:
-		return JSON_NUMBER;
-	case YYJSON_TYPE_STR:
-		return JSON_TEXT;
-	case YYJSON_TYPE_ARR:
-		return JSON_ARRAY;
-	case YYJSON_TYPE_OBJ:
-		return JSON_OBJECT;
-	default:
-		return JSON_ABSENT;
-	}
+	static const unsigned char types[] = {
+		[YYJSON_TYPE_NONE] = JSON_ABSENT,
+		[YYJSON_TYPE_RAW] = JSON_NUMBER,
+		[YYJSON_TYPE_NULL] = JSON_NULL,
+		[YYJSON_TYPE_BOOL] = JSON_BOOL,
+		[YYJSON_TYPE_NUM] = JSON_NUMBER,
+		[YYJSON_TYPE_STR] = JSON_TEXT,
+		[YYJSON_TYPE_ARR] = JSON_ARRAY,
+		[YYJSON_TYPE_OBJ] = JSON_OBJECT,
+	};
+
+	return (enum json_type)types[yyjson_get_type(val(v))];
 }
 
 const char *json_type_name(enum json_type type)
@@ -139,9 +134,25 @@ const char *json_type_name(enum json_type type)
 	return names[type];
 }
 
-const struct json *json_get(const struct json *object, const char *name)
+const struct json *json_named(const struct json *object, struct span name)
 {
-	return ours(yyjson_obj_getn(val(object), name, strlen(name)));
+	yyjson_val *key;
+
+	if (!yyjson_is_obj(val(object))) {
+		return NULL;
+	}
+	key = unsafe_yyjson_get_first(val(object));
+	for (size_t left = unsafe_yyjson_get_len(val(object)); left > 0;
+		left--) {
+		struct span is = { unsafe_yyjson_get_str(key),
+			unsafe_yyjson_get_len(key) };
+
+		if (span_equal(is, name)) {
+			return ours(key + 1);
+		}
+		key = unsafe_yyjson_get_next(key + 1);
+	}
+	return NULL;
 }
 
 const struct json *json_path(const struct json *object, const char *path)
@@ -149,7 +160,7 @@ const struct json *json_path(const struct json *object, const char *path)
 	while (object != NULL) {
 		size_t len = strcspn(path, ".");
 
-		object = ours(yyjson_obj_getn(val(object), path, len));
+		object = json_named(object, (struct span){ path, len });
 		if (path[len] == '\0') {
 			break;
 		}
@@ -228,6 +239,34 @@ const struct json *json_next(struct json_iter *it)
 	}
 	it->next = it->left > 0 ? ours(unsafe_yyjson_get_next(at)) : NULL;
 	return ours(at);
+}
+
+size_t json_members(struct json_iter *it, struct json_member *out, size_t max)
+{
+	size_t count = it->is_object && it->left < max ? it->left
+		       : it->is_object                 ? max
+						       : 0;
+	yyjson_val *at = val(it->next);
+
+	for (size_t i = 0; i < count; i++) {
+		yyjson_val *value = at + 1; /* right behind its name */
+
+		out[i] = (struct json_member){
+			.name = { unsafe_yyjson_get_str(at),
+				unsafe_yyjson_get_len(at) },
+			.value = ours(value),
+			.type = json_type(ours(value)),
+		};
+		if (unsafe_yyjson_is_str(value)) {
+			out[i].text =
+				(struct span){ unsafe_yyjson_get_str(value),
+					unsafe_yyjson_get_len(value) };
+		}
+		it->left--;
+		at = it->left > 0 ? unsafe_yyjson_get_next(value) : NULL;
+	}
+	it->next = ours(at);
+	return count;
 }
 
 /* --- writing --------------------------------------------------------------- */

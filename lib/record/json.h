@@ -60,7 +60,12 @@ enum json_type json_type(const struct json *v);
 const char *json_type_name(enum json_type type);
 
 /* Member of an object, by name; NULL when there is none. */
-const struct json *json_get(const struct json *object, const char *name);
+const struct json *json_named(const struct json *object, struct span name);
+static inline const struct json *json_get(
+	const struct json *object, const char *name)
+{
+	return json_named(object, span_of(name));
+}
 /* Member by a path of names: "apns.payload.aps". */
 const struct json *json_path(const struct json *object, const char *path);
 /* Element of an array, NULL past the end. */
@@ -88,6 +93,20 @@ struct json_iter {
 };
 struct json_iter json_iter(const struct json *v);
 const struct json *json_next(struct json_iter *it);
+
+/*
+ * Walks an object by several members at a time, for those who look at all of
+ * them in every record:
+ *   while ((count = json_members(&it, some, JSON_SOME)) > 0) ...
+ */
+struct json_member {
+	struct span name;
+	const struct json *value;
+	enum json_type type;
+	struct span text; /* of a string; absent otherwise */
+};
+enum { JSON_SOME = 16 };
+size_t json_members(struct json_iter *it, struct json_member *out, size_t max);
 
 /* Appends the value, minified. */
 void json_write(struct buf *b, const struct json *v);

@@ -11,6 +11,7 @@ enum member_type {
 	MEMBER_ID,
 	MEMBER_TIME,
 	MEMBER_OBJECT,
+	MEMBER_PART,
 	MEMBER_ARRAY,
 	MEMBER_PRIORITY,
 	MEMBER_KIND,
@@ -33,25 +34,26 @@ struct member {
 		name, sizeof(name) - 1, type, 0 \
 	}
 
-/* Every member that a stage knows, shortest first; others pass unseen. */
+/* Every member that a stage knows, shortest first, the usual ones
+ * before others of their length; what is not here passes unseen. */
 static const struct member members[] = {
 	AT("id", MEMBER_ID, id),
 	AT("app", MEMBER_TEXT, app),
 	AT("jws", MEMBER_TEXT, jws),
 	AT("user", MEMBER_TEXT, user),
 	CHECKED("kind", MEMBER_KIND),
-	CHECKED("part", MEMBER_OBJECT),
-	AT("topic", MEMBER_TEXT, topic),
+	CHECKED("part", MEMBER_PART),
 	CHECKED("trace", MEMBER_TRACE),
-	CHECKED("users", MEMBER_ARRAY),
+	AT("topic", MEMBER_TEXT, topic),
+	AT("users", MEMBER_ARRAY, users),
 	AT("device", MEMBER_OBJECT, device),
+	AT("message", MEMBER_OBJECT, message),
 	AT("channel", MEMBER_TEXT, channel),
 	AT("segment", MEMBER_TEXT, segment),
-	CHECKED("devices", MEMBER_ARRAY),
-	AT("message", MEMBER_OBJECT, message),
-	AT("campaign", MEMBER_TEXT, campaign),
-	AT("category", MEMBER_TEXT, category),
+	AT("devices", MEMBER_ARRAY, devices),
 	CHECKED("priority", MEMBER_PRIORITY),
+	AT("category", MEMBER_TEXT, category),
+	AT("campaign", MEMBER_TEXT, campaign),
 	AT("condition", MEMBER_TEXT, condition),
 	CHECKED("time_zone", MEMBER_TEXT),
 	AT("created_ms", MEMBER_TIME, created_unix_ms),
@@ -88,57 +90,69 @@ enum platform platform_parse(struct span name)
 					  : PLATFORM_NONE;
 }
 
-static int place_in(const struct json *v, const char *const *names, int count)
+static int place_in(struct span text, const char *const *names, int count)
 {
 	for (int i = 0; i < count; i++) {
-		if (json_is_text(v, names[i])) {
+		if (span_is(text, names[i])) {
 			return i;
 		}
 	}
 	return -1;
 }
 
-static int take_member(
-	struct record *r, const struct member *m, const struct json *v)
+/* What is looked at once all members are known. */
+struct late {
+	const struct json *part;
+	struct span kind;
+};
+
+/* -1: the member is not what it should be. */
+static int take_member(struct record *r, const struct member *m,
+	const struct json_member *is, struct late *late)
 {
 	char *at = (char *)r + m->offset;
-	struct span text = json_text(v);
 	int64_t n = 0;
 	int place;
 
 	switch (m->type) {
 	case MEMBER_ID:
-		if (text.len > RECORD_ID_MAX_BYTES) {
+		if (is->text.len > RECORD_ID_MAX_BYTES) {
 			return -1;
 		}
 		/* fall through */
 	case MEMBER_TEXT:
 		if (m->offset != 0) {
-			memcpy(at, &text, sizeof(text));
+			memcpy(at, &is->text, sizeof(is->text));
 		}
-		return text.ptr == NULL ? -1 : 0;
+		return is->text.ptr == NULL ? -1 : 0;
 	case MEMBER_TIME:
-		if (json_int(v, &n) != 0 || n < 0) {
+		if (json_int(is->value, &n) != 0 || n < 0) {
 			return -1;
 		}
 		memcpy(at, &n, sizeof(n));
 		return 0;
 	case MEMBER_OBJECT:
 		if (m->offset != 0) {
-			memcpy(at, &v, sizeof(v)); /* the pointer */
+			memcpy(at, &is->value, sizeof(is->value));
 		}
-		return json_type(v) == JSON_OBJECT ? 0 : -1;
+		return is->type == JSON_OBJECT ? 0 : -1;
+	case MEMBER_PART:
+		late->part = is->value;
+		return is->type == JSON_OBJECT ? 0 : -1;
 	case MEMBER_ARRAY:
+		memcpy(at, &is->value, sizeof(is->value));
 		r->kind = KIND_BATCH;
-		return json_type(v) == JSON_ARRAY ? 0 : -1;
+		return is->type == JSON_ARRAY ? 0 : -1;
 	case MEMBER_PRIORITY:
-		place = place_in(v, priority_names, PRIORITY_COUNT);
+		place = place_in(is->text, priority_names, PRIORITY_COUNT);
 		r->priority =
 			place < 0 ? PRIORITY_NORMAL : (enum priority)place;
 		return place < 0 ? -1 : 0;
 	case MEMBER_KIND:
-		return place_in(v, kind_names, KIND_COUNT) < 0 ? -1 : 0;
+		late->kind = is->text;
+		return place_in(is->text, kind_names, KIND_COUNT) < 0 ? -1 : 0;
 	case MEMBER_TRACE:
+		r->trace = is->value;
 		return 0;
 	}
 	return -1;
@@ -166,15 +180,30 @@ static const struct member *member_of(
 	size_t i = name.len <= NAME_MAX_BYTES ? pool->first[name.len] : MEMBERS;
 
 	for (; i < MEMBERS && members[i].len == name.len; i++) {
-		if (name.ptr[0] == members[i].name[0] &&
-			memcmp(name.ptr, members[i].name, name.len) == 0) {
+		if (span_same_bytes(name.ptr, members[i].name, name.len)) {
 			return &members[i];
 		}
 	}
 	return NULL;
 }
 
-static int take_device(struct record *r)
+bool members_has_any(const struct record *r, const char *const *names)
+{
+	for (; *names != NULL; names++) {
+		const struct member *m =
+			member_of(r->body->pool, span_of(*names));
+
+		if (m == NULL) {
+			BUG("'%s' is not in the table of members", *names);
+		}
+		if ((r->body->known & UINT32_C(1) << (m - members)) != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int members_device(struct record *r)
 {
 	r->token = json_text(json_get(r->device, "token"));
 	if (r->token.len == 0) {
@@ -196,54 +225,55 @@ static int take_part(struct record *r, const struct json *part)
 	return 0;
 }
 
+/* Is a name written as it is meant?  One with escapes could not be found again
+ * in the bytes. */
+static bool is_plain(const struct record_body *b, struct span name)
+{
+	return b->line.data[body_name_at(b, name) + name.len + 1] == '"';
+}
+
 struct span members_take(struct record *r, struct span *last, unsigned *traces)
 {
 	struct json_iter it = json_iter(r->root);
-	const struct json *v;
-	const struct json *part = NULL;
-	const struct json *kind = NULL;
+	struct json_member some[JSON_SOME];
+	struct late late = { .part = NULL };
 	struct span bad = { NULL, 0 };
 	uint32_t seen = 0;
+	size_t count;
 
-	while ((v = json_next(&it)) != NULL) {
-		const struct member *m = member_of(r->body->pool, it.name);
-		uint32_t bit;
+	while ((count = json_members(&it, some, JSON_SOME)) > 0) {
+		*last = some[count - 1].name;
+		for (size_t i = 0; i < count; i++) {
+			struct span name = some[i].name;
+			const struct member *m = member_of(r->body->pool, name);
+			uint32_t bit;
 
-		*last = it.name;
-		if (m == NULL) {
-			continue;
-		}
-		bit = UINT32_C(1) << (m - members);
-		/* A name with escapes could not be found again in the bytes. */
-		if ((seen & bit) != 0 ||
-			r->body->line.data[body_name_at(r->body, it.name) +
-					   it.name.len + 1] != '"') {
-			bad = it.name;
-		}
-		seen |= bit;
-		if (m->type == MEMBER_TRACE) {
-			(*traces)++;
-			r->trace = v;
-		} else if (take_member(r, m, v) != 0) {
-			bad = it.name;
-		} else if (m->type == MEMBER_KIND) {
-			kind = v;
-		} else if (m->len == 4 && memcmp(m->name, "part", 4) == 0) {
-			part = v;
+			if (m == NULL) {
+				continue;
+			}
+			bit = UINT32_C(1) << (m - members);
+			*traces += m->type == MEMBER_TRACE;
+			if (take_member(r, m, &some[i], &late) != 0 ||
+				(seen & bit) != 0 || !is_plain(r->body, name)) {
+				bad = name;
+			}
+			seen |= bit;
 		}
 	}
+	r->body->known = seen;
 	if (r->topic.ptr != NULL || r->condition.ptr != NULL ||
 		r->channel.ptr != NULL || r->segment.ptr != NULL) {
 		r->kind = KIND_BATCH;
 	}
-	if (kind != NULL) {
+	if (late.kind.ptr != NULL) {
 		r->kind =
-			json_is_text(kind, "batch") ? KIND_BATCH : KIND_SINGLE;
+			span_is(late.kind, "batch") ? KIND_BATCH : KIND_SINGLE;
 	}
-	if (r->device != NULL && bad.ptr == NULL && take_device(r) != 0) {
+	if (r->device != NULL && bad.ptr == NULL && members_device(r) != 0) {
 		bad = (struct span){ "device", 6 };
 	}
-	if (part != NULL && bad.ptr == NULL && take_part(r, part) != 0) {
+	if (late.part != NULL && bad.ptr == NULL &&
+		take_part(r, late.part) != 0) {
 		bad = (struct span){ "part", 4 };
 	}
 	return bad;

@@ -34,20 +34,14 @@ void body_clear(struct record *r, int64_t in_unix_us)
 	b->captured_reason = REASON_NONE;
 }
 
-static struct span trimmed(struct span s)
+static bool is_blank(char c)
 {
-	while (s.len > 0 && strchr(" \t\r\n", s.ptr[s.len - 1]) != NULL &&
-		s.ptr[s.len - 1] != '\0') {
-		s.len--;
-	}
-	return s;
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Parses what body->line holds; -1 when it is not one JSON object. */
-int body_parse(struct record *r)
+const struct json *body_parse_text(struct record_body *b, struct span text)
 {
-	struct record_body *b = r->body;
-	size_t need = b->line.len + JSON_PADDING_BYTES;
+	size_t need = text.len + JSON_PADDING_BYTES;
 
 	pool_take_form(b);
 	if (need > b->text_cap) {
@@ -55,9 +49,17 @@ int body_parse(struct record *r)
 		b->text_cap = need < 1024 ? 1024 : need;
 		b->text = mem_alloc(b->text_cap);
 	}
-	memcpy(b->text, b->line.data, b->line.len);
-	memset(b->text + b->line.len, 0, JSON_PADDING_BYTES);
-	r->root = json_parse_in_place(&b->arena, b->text, b->line.len);
+	memcpy(b->text, text.ptr, text.len);
+	memset(b->text + text.len, 0, JSON_PADDING_BYTES);
+	return json_parse_in_place(&b->arena, b->text, text.len);
+}
+
+int body_parse(struct record *r)
+{
+	struct record_body *b = r->body;
+
+	r->root =
+		body_parse_text(b, (struct span){ b->line.data, b->line.len });
 	if (json_type(r->root) != JSON_OBJECT) {
 		r->root = NULL;
 		return -1;
@@ -67,7 +69,7 @@ int body_parse(struct record *r)
 
 static size_t back_over_blanks(const struct buf *line, size_t at)
 {
-	while (at > 0 && strchr(" \t\r", line->data[at - 1]) != NULL) {
+	while (at > 0 && is_blank(line->data[at - 1])) {
 		at--;
 	}
 	return at;
@@ -168,22 +170,28 @@ void body_read(struct record *r)
 	}
 }
 
-/* Into body->line, without what surrounds it; inside a valid JSON text a
- * newline can only be white space. */
 void body_set_line(struct record *r, struct span line)
 {
-	char *data;
-
-	line = trimmed(line);
+	while (line.len > 0 && is_blank(line.ptr[line.len - 1])) {
+		line.len--;
+	}
 	buf_fit(&r->body->line, (line.len + LINE_STEP_BYTES) / LINE_STEP_BYTES *
 					LINE_STEP_BYTES);
 	buf_put(&r->body->line, line.ptr, line.len);
-	data = r->body->line.data;
-	while (line.len > 0 && data != NULL &&
-		(data = memchr(data, '\n',
-			 (size_t)(r->body->line.data + line.len - data))) !=
-			NULL) {
-		*data++ = ' ';
+}
+
+void body_set_text(struct record *r, struct span text)
+{
+	char *at;
+	char *end;
+
+	body_set_line(r, text);
+	at = r->body->line.data;
+	end = at + r->body->line.len;
+	/* Inside a valid JSON text a newline can only be white space. */
+	while (at < end &&
+		(at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		*at++ = ' ';
 	}
 }
 
@@ -219,7 +227,7 @@ struct record *record_claim(
 		r->body->is_new_uid = false;
 		return r;
 	}
-	body_set_line(r, task);
+	body_set_text(r, task);
 	if (body_parse(r) == 0 && json_get(r->root, "trace") != NULL) {
 		/* A producer's trace is nobody's business. */
 		struct buf whole;

@@ -45,12 +45,14 @@ struct record {
 	struct span category;
 	struct span campaign;
 	struct span dedupe_key;
-	struct span topic;         /* FCM topic */
-	struct span condition;     /* FCM condition */
-	struct span channel;       /* APNs broadcast channel */
-	struct span jws;           /* of a signed task */
-	struct span segment;       /* a named set of users */
-	const struct json *device; /* the object of a single device */
+	struct span topic;          /* FCM topic */
+	struct span condition;      /* FCM condition */
+	struct span channel;        /* APNs broadcast channel */
+	struct span jws;            /* of a signed task */
+	struct span segment;        /* a named set of users */
+	const struct json *device;  /* the object of a single device */
+	const struct json *users;   /* the array of many users */
+	const struct json *devices; /* the array of many devices */
 	const struct json *message;
 	enum platform platform; /* of `device' */
 	struct span token;      /* of `device' */
@@ -126,10 +128,35 @@ int record_replace(struct record *r, struct span json) MUST_CHECK;
 void record_task(
 	const struct record *r, const char *const *without, struct buf *out);
 
-/* A new record with the task `json' and the trace, stamps and identity of
- * `parent'; NULL when `json' is not an object.  Free it or emit it. */
-struct record *record_child(struct record_pool *pool,
-	const struct record *parent, struct span json);
+/*
+ * What the parts of one task have in common: its line without the members named
+ * (those of this list that it has; they are ones that struct record knows).
+ * Used again for the next task.  Borrows the record.
+ */
+struct record_stem {
+	const struct record *whole; /* borrowed */
+	struct buf cut;             /* owned; the line, if is_cut */
+	size_t seam;                /* as in the body of a record */
+	size_t trace_end;
+	bool is_empty_task;
+	bool is_cut; /* the line is not simply that of the whole */
+};
+void record_stem_init(struct record_stem *s);
+void record_stem_release(struct record_stem *s);
+void record_stem_set(struct record_stem *s, const struct record *whole,
+	const char *const *without);
+
+/*
+ * A new record for a part of the stem's task, to which members are then added:
+ * the same trace, stamps and identity, and no device.  Emit or free it before
+ * the whole goes: it borrows what was parsed of that.
+ */
+struct record *record_part(
+	struct record_pool *pool, const struct record_stem *s);
+
+/* Adds the member `device' and reads it.  A device without a token decides the
+ * part as bad-member; -1, with nothing changed, when `json' is not even JSON. */
+int record_part_device(struct record *part, struct span json) MUST_CHECK;
 
 /* What a log line may show: the id, or the uid. */
 struct span record_name(const struct record *r);

@@ -12,6 +12,7 @@ void record_shrink(struct record *r, const char *node)
 	b->had_stamp = record_passed(r, node);
 	b->is_shrunk = true;
 	r->root = r->device = r->message = r->trace = NULL;
+	r->users = r->devices = NULL;
 	r->app = r->id = r->user = r->category = r->campaign = none;
 	r->dedupe_key = r->topic = r->condition = r->channel = none;
 	r->token = r->queue = r->receipt = none;

@@ -29,47 +29,99 @@ bool record_passed(const struct record *r, const char *node)
 	return json_get(r->trace, node) != NULL;
 }
 
+static int64_t int_or_0(const struct json *v)
+{
+	int64_t n = 0;
+
+	return json_int(v, &n) == 0 ? n : 0;
+}
+
 /* What push-pop told about the claim. */
+struct claim {
+	struct span uid;
+	struct span queue;
+	struct span receipt;
+	int64_t attempt;
+	int64_t lease_unix_ms;
+	bool is_resumed;
+	bool is_whole;
+	bool has_receipt; /* no other node gives one */
+};
+
+static void put_claim(struct claim *c, const struct json_member *fact)
+{
+	if (span_is(fact->name, "q")) {
+		c->queue = fact->text;
+	} else if (span_is(fact->name, "uid")) {
+		c->uid = fact->text;
+	} else if (span_is(fact->name, "receipt")) {
+		c->receipt = fact->text;
+		c->has_receipt = true;
+	} else if (span_is(fact->name, "attempt")) {
+		c->attempt = int_or_0(fact->value);
+	} else if (span_is(fact->name, "lease_ms")) {
+		c->lease_unix_ms = int_or_0(fact->value);
+	} else if (span_is(fact->name, "resumed")) {
+		c->is_resumed = json_bool(fact->value, false);
+	} else if (span_is(fact->name, "whole")) {
+		c->is_whole = json_bool(fact->value, false);
+	}
+}
+
 static void take_claim(struct record *r, const struct json *facts)
 {
-	r->uid = json_text(json_get(facts, "uid"));
-	r->queue = json_text(json_get(facts, "q"));
-	r->receipt = json_text(json_get(facts, "receipt"));
-	r->is_resumed = json_bool(json_get(facts, "resumed"), false);
-	r->is_whole = json_bool(json_get(facts, "whole"), false);
-	if (json_int(json_get(facts, "attempt"), &r->attempt) != 0) {
-		r->attempt = 0;
+	struct json_iter it = json_iter(facts);
+	struct json_member some[JSON_SOME];
+	struct claim c = { .attempt = 0 };
+	size_t count;
+
+	while ((count = json_members(&it, some, JSON_SOME)) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			put_claim(&c, &some[i]);
+		}
 	}
-	if (json_int(json_get(facts, "lease_ms"), &r->lease_unix_ms) != 0) {
-		r->lease_unix_ms = 0;
+	if (c.has_receipt) {
+		r->uid = c.uid;
+		r->queue = c.queue;
+		r->receipt = c.receipt;
+		r->attempt = c.attempt;
+		r->lease_unix_ms = c.lease_unix_ms;
+		r->is_resumed = c.is_resumed;
+		r->is_whole = c.is_whole;
+	}
+}
+
+/* A member that is no node's. */
+static void take_plain(
+	struct record *r, const struct json_member *m, bool *has_t0)
+{
+	if (span_is(m->name, "t0_us")) {
+		*has_t0 = json_int(m->value, &r->t0_unix_us) == 0;
+	} else if (span_is(m->name, "uid")) {
+		r->uid = m->text;
+	} else if (span_is(m->name, "outcome")) {
+		r->outcome = outcome_parse(m->text);
+	} else if (span_is(m->name, "reason")) {
+		r->reason = reason_parse(m->text);
+	} else if (span_is(m->name, "after_ms")) {
+		r->after_ms = int_or_0(m->value);
 	}
 }
 
 void trace_take(struct record *r)
 {
 	struct json_iter it = json_iter(r->trace);
-	const struct json *v;
+	struct json_member some[JSON_SOME];
 	bool has_t0 = false;
+	size_t count;
 
-	while ((v = json_next(&it)) != NULL) {
-		const struct json *facts;
-
-		if (span_is(it.name, "t0_us")) {
-			has_t0 = json_int(v, &r->t0_unix_us) == 0;
-		} else if (span_is(it.name, "uid")) {
-			r->uid = json_text(v);
-		} else if (span_is(it.name, "outcome")) {
-			r->outcome = outcome_parse(json_text(v));
-		} else if (span_is(it.name, "reason")) {
-			r->reason = reason_parse(json_text(v));
-		} else if (span_is(it.name, "after_ms")) {
-			if (json_int(v, &r->after_ms) != 0) {
-				r->after_ms = 0;
+	while ((count = json_members(&it, some, JSON_SOME)) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			if (some[i].type != JSON_ARRAY) {
+				take_plain(r, &some[i], &has_t0);
+			} else if (r->receipt.ptr == NULL) {
+				take_claim(r, json_at(some[i].value, 2));
 			}
-		} else if (r->receipt.ptr == NULL &&
-			   (facts = json_at(v, 2)) != NULL &&
-			   json_get(facts, "receipt") != NULL) {
-			take_claim(r, facts);
 		}
 	}
 	r->was_decided = r->outcome != OUTCOME_UNDECIDED;

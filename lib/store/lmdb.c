@@ -32,6 +32,7 @@ struct lmdb_tx {
 	struct lmdb *file;
 	MDB_txn *txn;
 	MDB_cursor *cursor; /* of the walk; NULL: none yet */
+	enum lmdb_table walked;
 	int status;         /* the first failure, or MDB_SUCCESS */
 };
 
@@ -377,12 +378,16 @@ bool lmdb_first(struct lmdb_tx *tx, enum lmdb_table table, struct span from,
 	if (lmdb_has_failed(tx)) {
 		return false;
 	}
-	mdb_cursor_close(tx->cursor);
-	tx->cursor = NULL;
-	if (!is_well(tx, mdb_cursor_open(tx->txn, tx->file->tables[table],
-				 &tx->cursor))) {
+	if (tx->cursor != NULL && tx->walked != table) {
+		mdb_cursor_close(tx->cursor);
+		tx->cursor = NULL;
+	}
+	if (tx->cursor == NULL &&
+		!is_well(tx, mdb_cursor_open(tx->txn, tx->file->tables[table],
+				     &tx->cursor))) {
 		return false;
 	}
+	tx->walked = table;
 	return walk(
 		tx, &k, from.len > 0 ? MDB_SET_RANGE : MDB_FIRST, key, value);
 }

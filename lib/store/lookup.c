@@ -86,7 +86,7 @@ void lookup_begin(struct lookup *l, struct record_pool *pool)
 /* One query a user, in the order in which their answers are used below. */
 void lookup_add(struct lookup *l, const struct record *r)
 {
-	struct json_iter it = json_iter(json_get(r->root, "users"));
+	struct json_iter it = json_iter(r->users);
 	const struct json *user;
 
 	switch (fanout_source(r)) {
@@ -159,16 +159,15 @@ static size_t there(const struct lookup *l, const struct record *rec,
 	return count;
 }
 
-static void emit(
-	struct lookup *l, const struct record *rec, struct fanout_part *part)
+static void emit(struct lookup *l, struct fanout_part *part)
 {
-	l->emit(l->self, fanout_child(&l->fanout, l->pool, rec, part));
+	l->emit(l->self, fanout_child(&l->fanout, l->pool, part));
 	part->n++;
 }
 
 static void spread_devices(struct lookup *l, struct record *rec)
 {
-	const struct json *list = json_get(rec->root, "devices");
+	const struct json *list = rec->devices;
 	struct json_iter it = json_iter(list);
 	struct fanout_part part = { .of = json_count(list) };
 	const struct json *device;
@@ -180,7 +179,7 @@ static void spread_devices(struct lookup *l, struct record *rec)
 		buf_reset(&json);
 		json_write(&json, device);
 		part.device = (struct span){ json.data, json.len };
-		emit(l, rec, &part);
+		emit(l, &part);
 	}
 	buf_release(&json);
 }
@@ -205,11 +204,11 @@ static void spread_users(struct lookup *l, struct record *rec,
 
 			if (was_there(l, rec, d)) {
 				part->device = d;
-				emit(l, rec, part);
+				emit(l, part);
 			}
 		}
 		if (part->device.ptr == NULL) {
-			emit(l, rec, part);
+			emit(l, part);
 		}
 	}
 }
@@ -248,7 +247,7 @@ bool lookup_spread(struct lookup *l, struct record *r)
 		spread_devices(l, r);
 		return true;
 	case FANOUT_USERS:
-		count = json_count(json_get(r->root, "users"));
+		count = json_count(r->users);
 		l->used += count;
 		spread_list(l, r, q, count);
 		return true;

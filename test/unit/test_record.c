@@ -320,26 +320,61 @@ static void a_task_is_replaced_and_the_trace_stays(void)
 	end();
 }
 
-static void children_share_trace_and_identity(void)
+static struct record *part_of(struct record_stem *stem, struct record *whole,
+	const char *const *without, const char *device)
 {
-	static const char *const without[] = { "users", NULL };
+	struct record *part;
+
+	record_stem_set(stem, whole, without);
+	part = record_part(pool, stem);
+	CHECK(record_part_device(part, span_of(device)) == 0);
+	return part;
+}
+
+static void parts_share_trace_and_identity(void)
+{
+	static const char *const without[] = { "users", "part", NULL };
+	struct record_stem stem;
 	struct record *r;
-	struct record *child;
-	struct buf task;
+	struct record *part;
 
 	begin();
-	buf_init(&task, SIZE_MAX);
+	record_stem_init(&stem);
 	r = line("{\"users\":[\"a\",\"b\"],\"id\":\"i\"}");
-	record_task(r, without, &task);
-	CHECK(strcmp(buf_string(&task), "{\"id\":\"i\"}") == 0);
-	child = record_child(pool, r, (struct span){ task.data, task.len });
-	CHECK(child != NULL && span_equal(child->uid, r->uid));
-	CHECK(child->t0_unix_us == r->t0_unix_us);
-	CHECK(is(written(child),
-		"{\"id\":\"i\",\"trace\":{\"t0_us\":5000000,\"uid\":\"s-1\","
+	part = part_of(
+		&stem, r, without, "{\"platform\":\"ios\",\"token\":\"t\"}");
+	CHECK(span_equal(part->uid, r->uid) && part->uid.ptr != r->uid.ptr);
+	CHECK(part->t0_unix_us == r->t0_unix_us);
+	CHECK(part->platform == PLATFORM_IOS && span_is(part->token, "t"));
+	CHECK(is(written(part),
+		"{\"id\":\"i\",\"device\":{\"platform\":\"ios\",\"token\":\"t\"},"
+		"\"trace\":{\"t0_us\":5000000,\"uid\":\"s-1\","
 		"\"n\":[0,7]}}\n"));
 	record_free(pool, r);
-	buf_release(&task);
+
+	/* Nothing to take out, and a device with white space in it. */
+	r = line("{\"id\":\"i\",\"trace\":{\"t0_us\":1,\"uid\":\"u\"}}");
+	part = part_of(&stem, r, without, "{\n\"token\":\"t\"}");
+	CHECK(part->outcome == OUTCOME_UNDECIDED && part->device != NULL);
+	CHECK(is(written(part),
+		"{\"id\":\"i\",\"device\":{\"token\":\"t\"},\"trace\":{\"t0_us\":1,"
+		"\"uid\":\"u\",\"n\":[4999999,5000006]}}\n"));
+	part = record_part(pool, &stem);
+	CHECK(record_part_device(part, span_of("{")) == -1);
+	CHECK(part->device == NULL && part->outcome == OUTCOME_UNDECIDED);
+	record_free(pool, part);
+	record_free(pool, r);
+
+	/* All there was is taken out; a device without its token. */
+	r = line("{\"users\":[\"a\"],\"trace\":{\"t0_us\":1,\"uid\":\"u\"}}");
+	part = part_of(&stem, r, without, "{}");
+	CHECK(part->reason == REASON_BAD_MEMBER);
+	CHECK(is(written(part),
+		"{\"device\":{},\"trace\":{\"t0_us\":1,\"uid\":\"u\",\"n\":[4999999,"
+		"5000006,{\"member\":\"device\"}],\"outcome\":\"rejected\","
+		"\"reason\":\"bad-member\"}}\n"));
+	record_free(pool, r);
+	record_stem_release(&stem);
 	end();
 }
 
@@ -436,7 +471,7 @@ int main(int argc, char **argv)
 		TEST(a_claim_drops_the_producers_trace),
 		TEST(members_are_added_in_front_of_the_trace),
 		TEST(a_task_is_replaced_and_the_trace_stays),
-		TEST(children_share_trace_and_identity),
+		TEST(parts_share_trace_and_identity),
 		TEST(replay_takes_back_what_this_node_said),
 		TEST(a_shrunk_record_is_written_as_if_it_were_whole),
 		TEST(failing_memory_ends_the_program_cleanly),
