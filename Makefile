@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .PHONY: all help demo check check-crash units unit lint flags format fuzz fuzzers coverage \
-	distcheck check-debian13 check-compose check-chart check-deb check-jenkinsfile check-monitoring \
+	distcheck check-debian13 check-compose check-chart check-deb check-jenkinsfile check-monitoring check-sentry \
 	bench-send bench-stages install uninstall clean deps-build deps-run deps-test deps-lint FORCE
 
 VERSION := $(shell cat VERSION)
@@ -178,6 +178,9 @@ check-deb: ## build the Debian packages, lint, install, start, upgrade and purge
 
 check-jenkinsfile: ## parse the Jenkinsfile, walk through it
 	@scripts/check-jenkinsfile
+
+check-sentry: ## let Sentry's own development server read what push-sentry sends (npm, root)
+	@scripts/check-sentry
 
 check-monitoring: ## scrape the running chain with a real Prometheus: metrics, alerts, dashboard
 	@scripts/check-monitoring

@@ -227,31 +227,37 @@ static void app_close(struct app *a)
 	dsn_release(&a->dsn);
 }
 
-int main(int argc, char **argv)
+static int app_main(struct app *a, int argc, char **argv, struct err *err)
 {
-	struct err err = { 0 };
 	struct conf *conf = NULL;
 	int result = -1;
 
+	if (opt_parse(&program, argc, argv, err) < 0 ||
+		conf_load(&conf, a->config, err) != 0 ||
+		opt_from_conf(&program, conf, err) != 0) {
+		goto out;
+	}
+	if (strcmp(a->level, "warn") != 0 && strcmp(a->level, "error") != 0) {
+		(void)err_usage(err, 0, "--level wants error or warn, not '%s'",
+			a->level);
+		goto out;
+	}
+	if (dsn_load(&a->dsn, a->dsn_file, err) == 0) {
+		result = app_run(a, err);
+	}
+out:
+	app_close(a);
+	conf_free(conf);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct err err = { 0 };
+
 	log_open(program.name, NULL, LOG_AUTO, LOG_INFO);
 	app.config = getenv("PUSH_CONFIG");
-	if (opt_parse(&program, argc, argv, &err) >= 0 &&
-		conf_load(&conf, app.config, &err) == 0 &&
-		opt_from_conf(&program, conf, &err) == 0) {
-		result =
-			strcmp(app.level, "warn") != 0 &&
-					strcmp(app.level, "error") != 0
-				? err_usage(&err, 0,
-					  "--level wants error or warn, not '%s'",
-					  app.level)
-				: dsn_load(&app.dsn, app.dsn_file, &err);
-	}
-	if (result == 0) {
-		result = app_run(&app, &err);
-	}
-	app_close(&app);
-	conf_free(conf);
-	if (result != 0) {
+	if (app_main(&app, argc, argv, &err) != 0) {
 		fatal(err_status(&err), "%s", err.text);
 	}
 	return EXIT_OK;

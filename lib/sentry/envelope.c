@@ -8,6 +8,7 @@
 
 enum {
 	EVENT_MAX_BYTES = 64 * 1024,
+	TEXT_MAX_BYTES = 8000, /* what Sentry keeps of a message */
 	ID_BYTES = 33,
 	LIMIT_DEFAULT_MS = 60 * 1000, /* of a bare 429 */
 	LIMIT_MAX_S = 24 * 3600,
@@ -49,9 +50,13 @@ static void put_event(const struct envelope *e, const char *id, struct buf *out)
 {
 	struct span program = json_text(json_get(e->line, "program"));
 	struct span node = json_text(json_get(e->line, "node"));
+	struct span text = json_text(json_get(e->line, "text"));
 	int64_t time_ms = e->now_unix_ms;
 	int64_t pid = 0;
 
+	if (text.len > TEXT_MAX_BYTES) {
+		text.len = TEXT_MAX_BYTES;
+	}
 	if (json_int(json_get(e->line, "time_ms"), &time_ms) != 0 ||
 		json_int(json_get(e->line, "pid"), &pid) != 0) {
 		pid = 0;
@@ -78,8 +83,13 @@ static void put_event(const struct envelope *e, const char *id, struct buf *out)
 	buf_putc(out, ',');
 	json_put_text(out, e->group, strlen(e->group));
 	buf_text(out, "],\"logentry\":{");
-	put_member(out, "formatted", json_text(json_get(e->line, "text")));
-	buf_fmt(out, "},\"extra\":{\"pid\":%lld,\"more_like_this\":%llu}}",
+	put_member(out, "formatted", text);
+	/* Or Sentry's lists would have a title without the program, and its
+	 * development server nothing at all. */
+	buf_text(out, "},\"exception\":{\"values\":[{");
+	put_member(out, "type", program);
+	put_member(out, "value", text);
+	buf_fmt(out, "}]},\"extra\":{\"pid\":%lld,\"more_like_this\":%llu}}",
 		(long long)pid, (unsigned long long)e->held);
 }
 

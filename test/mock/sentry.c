@@ -222,6 +222,20 @@ static bool is_logentry(const struct json *v)
 	return text.ptr != NULL && text.len > 0 && text.len <= 8192;
 }
 
+static bool is_exception(const struct json *v)
+{
+	struct json_iter it = json_iter(json_get(v, "values"));
+	const struct json *one;
+
+	while ((one = json_next(&it)) != NULL) {
+		if (json_text(json_get(one, "type")).ptr == NULL ||
+			json_text(json_get(one, "value")).ptr == NULL) {
+			return false;
+		}
+	}
+	return json_count(json_get(v, "values")) > 0;
+}
+
 static bool is_object(const struct json *v)
 {
 	return json_type(v) == JSON_OBJECT;
@@ -245,6 +259,7 @@ static const struct row {
 	{ "tags", false, is_tags, "tags are no short texts" },
 	{ "fingerprint", false, is_fingerprint, "fingerprint is no list" },
 	{ "logentry", false, is_logentry, "logentry has no text" },
+	{ "exception", false, is_exception, "exception has no values" },
 	{ "extra", false, is_object, "extra is no object" },
 	{ NULL, false, NULL, NULL },
 };

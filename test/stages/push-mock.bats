@@ -942,7 +942,7 @@ sentry_bytes() {
 event() { # JQ-EDIT
 	jq -nc --arg id $EVENT "{event_id: \$id, timestamp: 1763627000.5, platform: \"native\", level: \"error\",
 		logger: \"push-apns\", environment: \"prod\", tags: {node: \"apns\"}, fingerprint: [\"a\", \"b\"],
-		logentry: {formatted: \"lost\"}, extra: {pid: 7}} | $1"
+		logentry: {formatted: \"lost\"}, exception: {values: [{type: \"push-apns\", value: \"lost\"}]}, extra: {pid: 7}} | $1"
 }
 
 refused() { # STATUS WHY
@@ -992,6 +992,8 @@ refused() { # STATUS WHY
 		.tags = {a: 1}|tags are no short texts
 		.fingerprint = "a"|fingerprint is no list
 		.logentry = {}|logentry has no text
+		.exception.values = []|exception has no values
+		.exception.values[0].value = 1|exception has no values
 		.mesage = "x"|the event has a member that nobody knows
 	END
 	sentry "$(event .)"

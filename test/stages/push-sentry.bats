@@ -46,7 +46,8 @@ line() { # LEVEL PROGRAM TEXT
 	events
 	has_in events 'map(.level) == ["error", "warning", "fatal"]'
 	has_in events '.[0] | .logger == "push-apns" and .tags == {"program":"push-apns","node":"apns"}
-		and .logentry.formatted == "connection to host 10.0.0.1 lost" and .environment == "staging"
+		and .logentry.formatted == "connection to host 10.0.0.1 lost"
+		and .exception.values == [{type: "push-apns", value: "connection to host 10.0.0.1 lost"}] and .environment == "staging"
 		and .timestamp == 1763627000.123 and .extra.more_like_this == 0
 		and (.release | startswith("pushpipe@"))'
 	has_in events 'map(.event_id) | length == (unique | length)'
@@ -219,6 +220,14 @@ line() { # LEVEL PROGRAM TEXT
 	[ "$status" -eq 0 ]
 	events
 	has_in events 'map(.logger) == ["push-b", "push-c"]'
+}
+
+@test "a text of any length makes an event, cut to what Sentry keeps" {
+	stage "$(line error push-a "$(printf '%060000d' 0)")
+" push-sentry --dsn-file dsn "${CA[@]}"
+	logged '1 events sent, 0 dropped'
+	events
+	has_in events 'map(.logentry.formatted | length) == [8000]'
 }
 
 @test "a wrong DSN is a usage failure that does not repeat it" {
