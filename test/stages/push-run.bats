@@ -335,7 +335,8 @@ END
 	stage '' push-run -c push.conf
 	[ "$status" -eq 100 ]
 	all_gone
-	[ "$(grep -c '"lane":"bulk"' kept)" -eq "$(<written.bulk)" ]
+	# The other one may have been ended before it began.
+	[ ! -f written.bulk ] || [ "$(grep -c '"lane":"bulk"' kept)" -eq "$(<written.bulk)" ]
 }
 
 @test "no wait before a new start is longer than --restart" {
