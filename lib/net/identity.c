@@ -2,7 +2,7 @@
  * Reads PKCS #12 and PEM with OpenSSL.
  *
  * What macOS exports is often encrypted with RC2, which OpenSSL 3 has only in its
- * "legacy" provider: that is loaded when a file needs it.
+ * "legacy" provider: that is loaded while a file needs it.
  */
 #include "net/identity.h"
 
@@ -52,6 +52,7 @@ static bool identity_unpack(
 static int identity_from_box(
 	struct identity *id, PKCS12 *box, const char *password, struct err *err)
 {
+	OSSL_PROVIDER *legacy;
 	unsigned long code;
 
 	if (identity_unpack(id, box, password)) {
@@ -61,10 +62,14 @@ static int identity_from_box(
 	if (ERR_GET_REASON(code) == PKCS12_R_MAC_VERIFY_FAILURE) {
 		return err_usage(err, 0, "the password is wrong");
 	}
-	/* Never unloaded; nothing else asks for what it has. */
-	if (OSSL_PROVIDER_try_load(NULL, "legacy", 1) != NULL &&
-		identity_unpack(id, box, password)) {
-		return 0;
+	legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
+	if (legacy != NULL) {
+		bool is_read = identity_unpack(id, box, password);
+
+		(void)OSSL_PROVIDER_unload(legacy);
+		if (is_read) {
+			return 0;
+		}
 	}
 	return err_usage(err, 0,
 		"its encryption is not supported here; export it again with "
