@@ -5,18 +5,15 @@
  * and the segments of users that it spreads out.
  * A command, not a filter: it does one thing and ends.  See push-device(1).
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "queue/feedback.h"
 #include "record/conf.h"
-#include "stage/opt.h"
+#include "stage/command.h"
 #include "store/devices.h"
 #include "store/import.h"
 #include "store/prune.h"
@@ -39,8 +36,9 @@ struct app {
 	const char *redis_url;
 	int64_t brake;
 	bool is_dry;
-	const char *file; /* the command's operand, or NULL */
 
+	const char *operands[COMMAND_OPERANDS_MAX]; /* of the command */
+	char *url;                                  /* owned */
 	struct devices *devices;
 	struct segments *segments;
 	uint64_t shown;
@@ -73,13 +71,6 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 /* clang-format on */
-
-static const struct opt_program program = {
-	.name = "push-device",
-	.summary = "look after the device registry",
-	.operands = "add|remove|list|import FILE|export|prune",
-	.own = opts,
-};
 
 /* The device that the options describe, as far as they do. */
 static struct device described(const struct app *a)
@@ -123,8 +114,9 @@ static int join(struct app *a, struct err *err)
 	return 0;
 }
 
-static int app_add(struct app *a, struct err *err)
+static int app_add(void *self, struct err *err)
 {
+	struct app *a = self;
 	if (a->segment != NULL) {
 		return join(a, err);
 	}
@@ -154,8 +146,9 @@ static int leave(struct app *a, struct err *err)
 	return 0;
 }
 
-static int app_remove(struct app *a, struct err *err)
+static int app_remove(void *self, struct err *err)
 {
+	struct app *a = self;
 	if (a->segment != NULL) {
 		return leave(a, err);
 	}
@@ -215,8 +208,9 @@ static int list_segment(struct app *a, struct err *err)
 	return result;
 }
 
-static int app_list(struct app *a, struct err *err)
+static int app_list(void *self, struct err *err)
 {
+	struct app *a = self;
 	struct devices_query q = { .app = span_of(a->app_name),
 		.user = span_of(a->user) };
 
@@ -225,8 +219,9 @@ static int app_list(struct app *a, struct err *err)
 		       : devices_each_of(a->devices, &q, print_line, a, err);
 }
 
-static int app_export(struct app *a, struct err *err)
+static int app_export(void *self, struct err *err)
 {
+	struct app *a = self;
 	return devices_each(a->devices, print_line, a, err) != 0 ||
 			       segments_each(a->segments, print_line, a, err) !=
 				       0
@@ -244,16 +239,17 @@ static void say_progress(uint64_t lines)
 	log_info("%" PRIu64 " lines so far", lines);
 }
 
-static int app_import(struct app *a, struct err *err)
+static int app_import(void *self, struct err *err)
 {
+	struct app *a = self;
 	struct import i = { .on_refused = say_refused,
 		.on_progress = say_progress };
 
-	if (a->file == NULL) {
+	if (a->operands[0] == NULL) {
 		return err_usage(
 			err, 0, "import wants a file, or - for standard input");
 	}
-	if (import_run(&i, a->devices, a->segments, a->file, err) != 0) {
+	if (import_run(&i, a->devices, a->segments, a->operands[0], err) != 0) {
 		return -1;
 	}
 	(void)printf("added %" PRIu64 ", updated %" PRIu64 ", moved %" PRIu64
@@ -320,8 +316,9 @@ static int walk_feedback(struct app *a, struct feedback *f, struct prune *look,
 	return 0;
 }
 
-static int app_prune(struct app *a, struct err *err)
+static int app_prune(void *self, struct err *err)
 {
+	struct app *a = self;
 	struct feedback *f = NULL;
 	struct prune *p = prune_new(a->devices);
 	uint64_t removed = 0;
@@ -351,80 +348,62 @@ static int app_prune(struct app *a, struct err *err)
 
 /* --- the program --- */
 
-static const struct command {
-	const char *name;
-	int (*run)(struct app *a, struct err *err);
-} commands[] = {
-	{ "add", app_add },
-	{ "remove", app_remove },
-	{ "list", app_list },
-	{ "import", app_import },
-	{ "export", app_export },
-	{ "prune", app_prune },
+/* clang-format off */
+static const struct command commands[] = {
+	{ "add", NULL, 0, 0, "register a device, or put a user into a segment", app_add },
+	{ "remove", NULL, 0, 0, "forget a device, a user's, a segment or a user in it", app_remove },
+	{ "list", NULL, 0, 0, "the devices of a user, or the users of a segment", app_list },
+	{ "import", "FILE", 1, 0, "take over what an export has, - for standard input", app_import },
+	{ "export", NULL, 0, 0, "everything, one JSON object a line", app_export },
+	{ "prune", NULL, 0, 0, "remove the devices that vendors call dead", app_prune },
+	COMMAND_END,
 };
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+/* clang-format on */
 
-static int app_run(struct app *a, const char *name, struct err *err)
+static const struct opt_program program = {
+	.name = "push-device",
+	.summary = "look after the device registry",
+	.commands = commands,
+	.own = opts,
+};
+
+static int app_open(
+	void *self, const struct conf *conf, unsigned needs, struct err *err)
 {
-	size_t i = 0;
+	struct app *a = self;
 
-	while (i < COMMANDS && strcmp(commands[i].name, name) != 0) {
-		i++;
-	}
-	if (i == COMMANDS) {
-		return err_usage(err, 0, "unknown command '%s'", name);
-	}
-	if (a->file != NULL && commands[i].run != app_import) {
-		return err_usage(err, 0, "unexpected argument '%s'", a->file);
-	}
-	return commands[i].run(a, err);
-}
-
-static int app_main(struct app *a, char **argv, struct err *err)
-{
-	struct conf *conf = NULL;
-	const char *command;
-	char *url;
-	int result;
-
-	if (opt_parse_command(&program, argv, &command, &a->file, err) != 0 ||
-		conf_load(&conf, a->config, err) != 0) {
-		return -1;
-	}
-	url = a->store_url != NULL ? mem_text(a->store_url)
-				   : store_url_take(conf, "lookup.store");
+	(void)needs;
+	a->url = a->store_url != NULL ? mem_text(a->store_url)
+				      : store_url_take(conf, "lookup.store");
 	if (a->redis_url == NULL) {
 		a->redis_url = conf_text(conf, "redis", "redis://127.0.0.1");
 	}
 	a->progress_mono_ms = clock_mono_ms();
-	result = devices_open(&a->devices, url, err);
-	if (result == 0) {
-		result = segments_open(&a->segments, url, err);
-	}
-	if (result == 0) {
-		result = app_run(a, command, err);
-	}
+	return devices_open(&a->devices, a->url, err) != 0
+		       ? -1
+		       : segments_open(&a->segments, a->url, err);
+}
+
+static void app_close(void *self)
+{
+	struct app *a = self;
+
 	segments_close(a->segments);
 	devices_close(a->devices);
-	mem_free(url);
-	conf_free(conf);
-	return result;
+	mem_free(a->url);
 }
 
 int main(int argc, char **argv)
 {
-	struct err err = { 0 };
-	int result;
+	static const struct command_program device = {
+		.options = &program,
+		.config = &app.config,
+		.operands = app.operands,
+		.self = &app,
+		.open = app_open,
+		.close = app_close,
+	};
 
 	(void)argc;
-	log_open(program.name, NULL, LOG_TEXT, LOG_INFO);
-	app.config = getenv("PUSH_CONFIG");
-	result = app_main(&app, argv, &err);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fatal(EXIT_TEMP, "cannot write: %s", strerror(errno));
-	}
-	if (result != 0) {
-		fatal(err_status(&err), "%s", err.text);
-	}
-	return EXIT_OK;
+	return command_main(&device, argv);
 }

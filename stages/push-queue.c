@@ -5,10 +5,8 @@
  * given out again or dropped, tasks cancelled, campaigns stopped.  A command,
  * not a filter: it does one thing and ends.  See push-queue(1).
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -18,10 +16,10 @@
 #include "queue/inspect.h"
 #include "queue/peek.h"
 #include "record/conf.h"
-#include "stage/opt.h"
+#include "stage/command.h"
 #include "store/stops.h"
 
-enum { PROGRESS_MS = 2000, WORDS = 3 };
+enum { PROGRESS_MS = 2000 };
 
 struct app {
 	const char *config;
@@ -37,10 +35,10 @@ struct app {
 	const char *after;
 	bool is_following;
 
-	const char *words[WORDS]; /* the command and its operands */
-	struct redis *redis;      /* owned; where the queues are */
-	struct redis *stops;      /* owned; where stops are kept */
-	struct buf text;          /* what there is to say at the end */
+	const char *operands[COMMAND_OPERANDS_MAX]; /* of the command */
+	struct redis *redis; /* owned; where the queues are */
+	struct redis *stops; /* owned; where stops are kept */
+	struct buf text;     /* what there is to say at the end */
 };
 
 static struct app app = { .url = "redis://127.0.0.1", .format = "table" };
@@ -65,16 +63,6 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 /* clang-format on */
-
-static struct opt_seen seen;
-static const struct opt_program program = {
-	.name = "push-queue",
-	.summary = "see and change what is in the queues",
-	.operands = "status|peek STATE|replay|drop|cancel ID|"
-		    "stop KIND NAME|resume KIND NAME|stops|feedback",
-	.own = opts,
-	.seen = &seen,
-};
 
 static bool print_line(void *self, struct span line)
 {
@@ -112,20 +100,22 @@ static bool is_json(const struct app *a)
 
 /* --- commands: 0, or -1 with why --- */
 
-static int app_status(struct app *a, struct err *err)
+static int app_status(void *self, struct err *err)
 {
+	struct app *a = self;
 	return inspect_show(a->redis, a->queues.items, a->queues.count,
 		is_json(a), &a->text, err);
 }
 
-static int app_peek(struct app *a, struct err *err)
+static int app_peek(void *self, struct err *err)
 {
+	struct app *a = self;
 	struct peek want = { .most = a->count > 0 ? a->count : 10,
 		.on_line = print_line,
 		.self = a };
 
-	if (a->words[1] == NULL ||
-		peek_state_parse(a->words[1], &want.state) != 0) {
+	if (a->operands[0] == NULL ||
+		peek_state_parse(a->operands[0], &want.state) != 0) {
 		return err_usage(err, 0,
 			"peek wants ready, redeliver, delayed, inflight or dead");
 	}
@@ -156,8 +146,9 @@ static int letters(struct app *a, enum admin_action action,
 	return 0;
 }
 
-static int app_replay(struct app *a, struct err *err)
+static int app_replay(void *self, struct err *err)
 {
+	struct app *a = self;
 	struct admin_counts counts = { 0 };
 	int result = letters(a, ADMIN_REPLAY, &counts, err);
 
@@ -172,8 +163,9 @@ static int app_replay(struct app *a, struct err *err)
 	return result;
 }
 
-static int app_drop(struct app *a, struct err *err)
+static int app_drop(void *self, struct err *err)
 {
+	struct app *a = self;
 	struct admin_counts counts = { 0 };
 
 	if (!a->is_sure) {
@@ -189,33 +181,37 @@ static int app_drop(struct app *a, struct err *err)
 	return result;
 }
 
-static int app_stop(struct app *a, struct err *err)
+static int app_stop(void *self, struct err *err)
 {
-	const struct stops_words words = { a->words[1], a->words[2], a->note,
-		true };
+	struct app *a = self;
+	const struct stops_words words = { a->operands[0], a->operands[1],
+		a->note, true };
 
 	return stops_say(a->stops, &words, &a->text, err);
 }
 
-static int app_resume(struct app *a, struct err *err)
+static int app_resume(void *self, struct err *err)
 {
-	const struct stops_words words = { a->words[1], a->words[2], NULL,
+	struct app *a = self;
+	const struct stops_words words = { a->operands[0], a->operands[1], NULL,
 		false };
 
 	return stops_say(a->stops, &words, &a->text, err);
 }
 
-static int app_stops(struct app *a, struct err *err)
+static int app_stops(void *self, struct err *err)
 {
+	struct app *a = self;
 	return stops_show(a->stops, is_json(a), &a->text, err);
 }
 
 /* The stop comes first, so that what moves while we look is caught by the
  * chain; it is taken away when there is nothing to catch. */
-static int app_cancel(struct app *a, struct err *err)
+static int app_cancel(void *self, struct err *err)
 {
+	struct app *a = self;
 	struct stop stop = { .kind = STOP_ID,
-		.name = span_of(a->words[1]),
+		.name = span_of(a->operands[0]),
 		.since_unix_ms = clock_unix_ms(),
 		.note = span_of("cancelled") };
 	struct admin_found found = { 0 };
@@ -229,7 +225,7 @@ static int app_cancel(struct app *a, struct err *err)
 		return -1;
 	}
 	for (size_t i = 0; i < a->queues.count; i++) {
-		if (admin_cancel(a->redis, a->queues.items[i], a->words[1],
+		if (admin_cancel(a->redis, a->queues.items[i], a->operands[0],
 			    say_progress, &found, err) != 0) {
 			return -1;
 		}
@@ -245,8 +241,9 @@ static int app_cancel(struct app *a, struct err *err)
 				 a->stops, stop.kind, stop.name, &ignored, err);
 }
 
-static int app_feedback(struct app *a, struct err *err)
+static int app_feedback(void *self, struct err *err)
 {
+	struct app *a = self;
 	const struct peek_feedback want = {
 		.most = a->count > 0 ? a->count : INT64_MAX,
 		.after = a->after,
@@ -263,27 +260,41 @@ static int app_feedback(struct app *a, struct err *err)
 
 enum { OF_QUEUES = 1, OF_STOPS = 2 }; /* what a command needs open */
 
-static const struct command {
-	const char *name;
-	size_t words; /* it may have, itself included */
-	unsigned needs;
-	int (*run)(struct app *a, struct err *err);
-} commands[] = {
-	{ "status", 1, OF_QUEUES, app_status },
-	{ "peek", 2, OF_QUEUES, app_peek },
-	{ "replay", 1, OF_QUEUES, app_replay },
-	{ "drop", 1, OF_QUEUES, app_drop },
-	{ "cancel", 2, OF_QUEUES | OF_STOPS, app_cancel },
-	{ "stop", 3, OF_STOPS, app_stop },
-	{ "resume", 3, OF_STOPS, app_resume },
-	{ "stops", 1, OF_STOPS, app_stops },
-	{ "feedback", 1, OF_QUEUES, app_feedback },
-	{ NULL, 0, 0, NULL },
+/* clang-format off */
+static const struct command commands[] = {
+	{ "status", NULL, 0, OF_QUEUES, "how the queues stand", app_status },
+	{ "peek", "STATE", 1, OF_QUEUES, "the oldest of what is ready, redeliver, delayed, inflight or dead", app_peek },
+	{ "replay", NULL, 0, OF_QUEUES, "give dead letters out again", app_replay },
+	{ "drop", NULL, 0, OF_QUEUES, "delete dead letters", app_drop },
+	{ "cancel", "ID", 1, OF_QUEUES | OF_STOPS, "take a task back, wherever it is", app_cancel },
+	{ "stop", "KIND NAME", 2, OF_STOPS, "stop a campaign, app, category or id", app_stop },
+	{ "resume", "KIND NAME", 2, OF_STOPS, "let it go on", app_resume },
+	{ "stops", NULL, 0, OF_STOPS, "what is stopped", app_stops },
+	{ "feedback", NULL, 0, OF_QUEUES, "what vendors said of tokens", app_feedback },
+	COMMAND_END,
+};
+/* clang-format on */
+
+static struct opt_seen seen;
+static const struct opt_program program = {
+	.name = "push-queue",
+	.summary = "see and change what is in the queues",
+	.commands = commands,
+	.own = opts,
+	.seen = &seen,
 };
 
-static int open_needs(
-	struct app *a, unsigned needs, const char *stops_url, struct err *err)
+static int app_open(
+	void *self, const struct conf *conf, unsigned needs, struct err *err)
 {
+	struct app *a = self;
+	const char *stops_url = conf_text(conf, "risk.stops", a->url);
+
+	said_mono_ms = clock_mono_ms();
+	buf_init(&a->text, SIZE_MAX);
+	if (check_format(a, err) != 0) {
+		return -1;
+	}
 	if ((needs & OF_QUEUES) != 0) {
 		if (a->queues.count == 0) {
 			return err_usage(err, 0, "--queue is missing");
@@ -300,70 +311,29 @@ static int open_needs(
 		       : redis_open(&a->stops, stops_url, err);
 }
 
-static int app_run(struct app *a, const char *stops_url, struct err *err)
+static void app_close(void *self)
 {
-	const struct command *c = commands;
+	struct app *a = self;
 
-	while (c->name != NULL && strcmp(c->name, a->words[0]) != 0) {
-		c++;
-	}
-	if (c->name == NULL) {
-		return err_usage(err, 0, "unknown command '%s'", a->words[0]);
-	}
-	if (c->words < WORDS && a->words[c->words] != NULL) {
-		return err_usage(
-			err, 0, "unexpected argument '%s'", a->words[c->words]);
-	}
-	if (check_format(a, err) != 0 ||
-		open_needs(a, c->needs, stops_url, err) != 0) {
-		return -1;
-	}
-	return c->run(a, err);
-}
-
-static int app_main(struct app *a, char **argv, struct err *err)
-{
-	struct conf *conf = NULL;
-	int result = -1;
-
-	buf_init(&a->text, SIZE_MAX);
-	if (opt_parse_words(&program, argv, a->words, WORDS, err) != 0) {
-		return -1;
-	}
-	if (a->words[0] == NULL) {
-		return err_usage(
-			err, 0, "no command given; see push-queue --help");
-	}
-	if (conf_load(&conf, a->config, err) == 0 &&
-		opt_from_conf(&program, conf, err) == 0) {
-		result = app_run(a, conf_text(conf, "risk.stops", a->url), err);
-	}
 	if (a->text.len > 0) {
 		(void)fwrite(a->text.data, 1, a->text.len, stdout);
 	}
 	buf_release(&a->text);
 	redis_close(a->redis);
 	redis_close(a->stops);
-	conf_free(conf);
-	return result;
 }
 
 int main(int argc, char **argv)
 {
-	struct err err = { 0 };
-	int result;
+	static const struct command_program queue = {
+		.options = &program,
+		.config = &app.config,
+		.operands = app.operands,
+		.self = &app,
+		.open = app_open,
+		.close = app_close,
+	};
 
 	(void)argc;
-	log_open(program.name, NULL, LOG_TEXT, LOG_INFO);
-	said_mono_ms = clock_mono_ms();
-	app.config = getenv("PUSH_CONFIG");
-	result = app_main(&app, argv, &err);
-	/* Of what was printed before, too. */
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fatal(EXIT_TEMP, "cannot write: %s", strerror(errno));
-	}
-	if (result != 0) {
-		fatal(err_status(&err), "%s", err.text);
-	}
-	return EXIT_OK;
+	return command_main(&queue, argv);
 }

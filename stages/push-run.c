@@ -185,8 +185,12 @@ static int app_open(struct app *a, int argc, char **argv, struct err *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
 	struct opt_seen seen = { 0 };
-	struct opt_program program = { "push-run",
-		"start and supervise whole chains", NULL, opts, NULL, &seen };
+	struct opt_program program = {
+		.name = "push-run",
+		.summary = "start and supervise whole chains",
+		.own = opts,
+		.seen = &seen,
+	};
 
 	if (opt_parse(&program, argc, argv, err) < 0 || app_log(a, err) != 0) {
 		return -1;

@@ -16,7 +16,7 @@
 #include "queue/peek.h"
 #include "record/conf.h"
 #include "record/json.h"
-#include "stage/opt.h"
+#include "stage/command.h"
 #include "stats/search.h"
 #include "stats/story.h"
 
@@ -202,12 +202,14 @@ static int app_search(struct app *a, struct err *err)
 	return 0;
 }
 
-static int app_main(struct app *a, char **argv, struct err *err)
+static int app_main(void *self, char **argv, struct err *err)
 {
+	struct app *a = self;
 	struct conf *conf = NULL;
 	const char *words[1] = { NULL };
 	int result = -1;
 
+	buf_init(&a->text, SIZE_MAX);
 	if (opt_parse_words(&program, argv, words, 1, err) != 0) {
 		return -1;
 	}
@@ -222,25 +224,12 @@ static int app_main(struct app *a, char **argv, struct err *err)
 	}
 	redis_close(a->redis);
 	conf_free(conf);
+	buf_release(&a->text);
 	return result;
 }
 
 int main(int argc, char **argv)
 {
-	struct err err = { 0 };
-	int result;
-
 	(void)argc;
-	log_open(program.name, NULL, LOG_TEXT, LOG_INFO);
-	app.config = getenv("PUSH_CONFIG");
-	buf_init(&app.text, SIZE_MAX);
-	result = app_main(&app, argv, &err);
-	buf_release(&app.text);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fatal(EXIT_TEMP, "cannot write: %s", strerror(errno));
-	}
-	if (result != 0) {
-		fatal(err_status(&err), "%s", err.text);
-	}
-	return EXIT_OK;
+	return command_run(program.name, &app.config, app_main, &app, argv);
 }

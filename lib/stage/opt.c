@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/num.h"
+#include "stage/command.h"
 
 enum { HELP_COLUMN = 26 };
 
@@ -42,11 +43,43 @@ static void print_rows(const char *title, const struct opt *rows)
 	}
 }
 
+static void print_usage(const struct opt_program *p)
+{
+	const struct command *c = p->commands;
+
+	(void)printf("usage: %s [options]%s%s", p->name,
+		p->operands != NULL ? " " : "",
+		p->operands != NULL ? p->operands : "");
+	for (; c != NULL && c->name != NULL; c++) {
+		(void)printf("%s%s%s%s", c == p->commands ? " " : "|", c->name,
+			c->operands != NULL ? " " : "",
+			c->operands != NULL ? c->operands : "");
+	}
+	(void)printf("\n");
+}
+
+static void print_commands(const struct command *c)
+{
+	char left[80];
+
+	if (c != NULL) {
+		(void)printf("\nCommands:\n");
+	}
+	for (; c != NULL && c->name != NULL; c++) {
+		if (fmt_into(left, sizeof(left), "  %s%s%s", c->name,
+			    c->operands != NULL ? " " : "",
+			    c->operands != NULL ? c->operands : "") != 0) {
+			BUG("no room for command '%s'", c->name);
+		}
+		(void)printf("%-*s  %s\n", HELP_COLUMN, left, c->help);
+	}
+}
+
 static _Noreturn void print_help(const struct opt_program *p)
 {
-	(void)printf("%s - %s\n\nusage: %s [options]%s%s\n", p->name,
-		p->summary, p->name, p->operands != NULL ? " " : "",
-		p->operands != NULL ? p->operands : "");
+	(void)printf("%s - %s\n\n", p->name, p->summary);
+	print_usage(p);
+	print_commands(p->commands);
 	print_rows("Options", p->own);
 	print_rows("Common options", p->common);
 	(void)printf(
@@ -221,7 +254,7 @@ int opt_parse(
 			return -1;
 		}
 	}
-	if (at < argc && p->operands == NULL) {
+	if (at < argc && p->operands == NULL && p->commands == NULL) {
 		return err_usage(err, 0,
 			"unexpected argument '%s'; see %s --help", argv[at],
 			p->name);
@@ -261,22 +294,6 @@ int opt_parse_words(const struct opt_program *p, char **argv,
 		words[i] = argv[at];
 		argv += at; /* the word stands where a program's name does */
 	}
-}
-
-int opt_parse_command(const struct opt_program *p, char **argv,
-	const char **command, const char **operand, struct err *err)
-{
-	const char *words[2];
-
-	if (opt_parse_words(p, argv, words, 2, err) != 0) {
-		return -1;
-	}
-	*command = words[0];
-	*operand = words[1];
-	return *command != NULL
-		       ? 0
-		       : err_usage(err, 0, "no command given; see %s --help",
-				 p->name);
 }
 
 /* --- push.conf ------------------------------------------------------------- */

@@ -71,6 +71,8 @@ struct opt_seen {
 	const void *targets[OPT_SEEN_MAX];
 };
 
+struct command;
+
 /* What a program is called and does, for --help and messages. */
 struct opt_program {
 	const char *name;
@@ -79,6 +81,7 @@ struct opt_program {
 	const struct opt *own;
 	const struct opt *common; /* or NULL */
 	struct opt_seen *seen;    /* filled by opt_parse(); NULL: not wanted */
+	const struct command *commands; /* behind the options; see command.h */
 };
 
 /*
@@ -88,14 +91,6 @@ struct opt_program {
  */
 int opt_parse(const struct opt_program *p, int argc, char **argv,
 	struct err *err) MUST_CHECK;
-
-/*
- * The same for a program whose first operand is a command: options may stand
- * before and behind it.  Sets *command, and *operand, NULL when there is none; more
- * operands, or no command, are a usage failure.
- */
-int opt_parse_command(const struct opt_program *p, char **argv,
-	const char **command, const char **operand, struct err *err) MUST_CHECK;
 
 /* The same for any number of operands up to `most', with options between them;
  * words[] ends with NULLs. */

@@ -70,8 +70,13 @@ static void make_seed(char seed[17])
 
 static int configure(struct run *run, int argc, char **argv, struct err *err)
 {
-	struct opt_program program = { run->stage->name, run->stage->summary,
-		NULL, run->stage->opts, stage_option_rows, &run->seen };
+	struct opt_program program = {
+		.name = run->stage->name,
+		.summary = run->stage->summary,
+		.own = run->stage->opts,
+		.common = stage_option_rows,
+		.seen = &run->seen,
+	};
 	char seed[17] = "";
 
 	run->options->config = getenv("PUSH_CONFIG");
