@@ -9,10 +9,19 @@ enum {
 	PUT_OFF_MAX_MS = 10 * 60 * 1000,
 };
 
+/* The ramp has not begun, or begins anew. */
+static bool is_at_start(const struct pace *p, int64_t now_mono_ms)
+{
+	return p->begun_mono_ms == 0 ||
+	       now_mono_ms - p->seen_mono_ms > PAUSE_MS;
+}
+
 static double rate_now(const struct pace *p, const struct pace_limit *limit,
 	int64_t now_mono_ms)
 {
-	int64_t age_ms = now_mono_ms - p->begun_mono_ms;
+	int64_t age_ms = is_at_start(p, now_mono_ms)
+				 ? 0
+				 : now_mono_ms - p->begun_mono_ms;
 	double share;
 
 	if (age_ms >= limit->ramp_ms) {
@@ -32,7 +41,7 @@ bool pace_lets(
 	if (limit->per_s == 0) {
 		return true;
 	}
-	if (p->begun_mono_ms == 0 || now_mono_ms - p->seen_mono_ms > PAUSE_MS) {
+	if (is_at_start(p, now_mono_ms)) {
 		p->begun_mono_ms = p->seen_mono_ms = now_mono_ms;
 		p->room = 1;
 	}
@@ -57,7 +66,7 @@ void pace_restart(struct pace *p)
 bool pace_is_long(const struct pace *p, const struct pace_limit *limit,
 	int64_t waiting, int64_t now_mono_ms)
 {
-	return limit->per_s > 0 && p->begun_mono_ms > 0 &&
+	return limit->per_s > 0 &&
 	       (double)waiting * 1000 >
 		       PATIENCE_MS * rate_now(p, limit, now_mono_ms);
 }

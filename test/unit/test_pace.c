@@ -57,8 +57,12 @@ static void less_goes_at_first(void)
 static void what_would_wait_long_is_spread(void)
 {
 	const struct pace_limit limit = { 100, 0 };
+	const struct pace_limit slow = { 20, 60000 };
 	struct pace p = { 0 };
 
+	/* Also before anything was sent: a tenth of 20 at first. */
+	CHECK(!pace_is_long(&p, &slow, 2, 1000));
+	CHECK(pace_is_long(&p, &slow, 3, 1000));
 	CHECK(pace_lets(&p, &limit, 1000));
 	CHECK(!pace_is_long(&p, &limit, 100, 1000));
 	CHECK(pace_is_long(&p, &limit, 101, 1000));
