@@ -379,6 +379,18 @@ rows_hold() { # ROWS COUNT
 	[ -z "$(comm -23 accepted seen)" ]
 }
 
+@test "the reason of a GOAWAY is told, and believed when it is about the credential" {
+	task "$(token 00 1)" >two
+	task "$(token 00 2)" >>two
+	mock_control '{"apns": {"goaway_after": 1, "goaway_reason": "BadCertificateEnvironment"}}'
+	stage_file two push-apns -c push.conf --window 1
+	logged 'GOAWAY with code 0: {\"reason\":\"BadCertificateEnvironment\"}'
+	has '.[0].trace.reason == "ok" and (.[1].trace | .reason == "vendor-config" and .apns[2].unsent)'
+	mock_control '{"apns": {"goaway_after": 1, "goaway_reason": "Shutdown"}}'
+	stage_file two push-apns -c push.conf --window 1
+	has 'length == 2 and all(.trace.reason == "ok")'
+}
+
 @test "refused streams are sent again and are no attempt" {
 	own_mock
 	mock_control '{"apns": {"refuse_every": 7}}'
@@ -847,12 +859,12 @@ with_certificate() { # FILE [JQ-FILTER]
 		"$MOCK_KEYS/credentials.json" >credentials.json
 	own_mock --credentials "$PWD/credentials.json" --first-streams 1000
 	jq --arg second "$PWD/second.p8" '.apps.news.apns.key_file = $second
-		| .apps.news.apns.key_id = "SECONDKEY1" | .apns.rate = 100 | .apns.ramp = "0ms"' push.conf >two.conf
+		| .apps.news.apns.key_id = "SECONDKEY1" | .apns.rate = 1' push.conf >two.conf
 	{
 		tasks 3000
 		tasks 50 | jq -c '.app = "news"'
 	} >in
-	stage_file in push-apns -c two.conf --window 500
+	stage_file in push-apns -c two.conf --window 500 --rate 100 --ramp 0ms
 	has 'map(select(.app == "news")) | length == 50 and all(.trace.reason == "ok")'
 	# A tenth of a second's worth at first, and what may wait for up to a second.
 	has 'map(select(.app == "shop" and .trace.reason == "ok")) | length >= 100 and length < 1000'

@@ -505,3 +505,31 @@ alone() {
 	jq -es 'map(select(.vendor == "oauth")) | length == 1' "$MOCK_RECEIVED"
 	jq -es 'map(select(.vendor == "fcm")) | map(.status) == [401, 200]' "$MOCK_RECEIVED"
 }
+
+@test "all that FCM knows of a message reaches it as it is" {
+	own_mock --received-body
+	jq -nc '{notification: {title: "order", body: "on its way", image: "https://example.com/i.png"},
+		data: {order: "17"}, fcm_options: {analytics_label: "orders"},
+		android: {collapse_key: "orders", restricted_package_name: "com.example.shop",
+			direct_boot_ok: true, priority: "high", ttl: "60s",
+			notification: {channel_id: "orders", tag: "order-17", color: "#ff0000"}},
+		apns: {headers: {"apns-priority": "5"}, payload: {aps: {badge: 1}}},
+		webpush: {headers: {TTL: "60"}, notification: {title: "order"},
+			fcm_options: {link: "https://example.com"}}}' >message
+	stage "$(jq -nc --slurpfile message message '{id: "a", app: "shop", message: $message[0],
+		device: {platform: "android", token: "ok-1"}}')" push-fcm -c push.conf
+	has '.[0].trace.reason == "ok"'
+	received 'length == 1 and (.[0].body | fromjson) == {message: ($message[0] + {token: "ok-1"})}' \
+		--slurpfile message message
+}
+
+@test "no more a second than --rate, rising over --ramp" {
+	own_mock
+	tasks 500 >in
+	stage_file in push-fcm -c push.conf --rate 20 --ramp 60s
+	has 'length == 500 and all(.trace.reason == "ok" or (.trace.reason == "throttled" and .trace.fcm[2].unsent))'
+	# At first a tenth of 20 a second.
+	has 'map(select(.trace.reason == "ok")) | length >= 1 and length < 100'
+	stage "$(task ok-1)" push-fcm -c push.conf --rate 20 --ramp 0ms
+	has '.[0].trace.reason == "ok"'
+}
