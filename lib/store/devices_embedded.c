@@ -11,14 +11,13 @@
 
 #include "base/mem.h"
 #include "store/devices_backend.h"
-#include "store/lmdb.h"
+#include "store/lmdb_walk.h"
 #include "store/pair.h"
 
 enum {
 	KEY_BYTES = 2 * DIGEST_BYTES,
 	OWNER_BYTES = 8 + DIGEST_BYTES,
 	VALUE_MAX_BYTES = 64 * 1024,
-	EACH_STEP = 1000, /* devices shown a transaction */
 };
 
 struct embedded {
@@ -283,59 +282,16 @@ static int embedded_find(void *self, struct devices_query *queries,
 
 /* --- walking --- */
 
-struct walk {
-	struct key from;
-	bool is_begun;
-	bool is_over;
-	struct buf lines; /* of one step, each with its length before it */
-	size_t count;
-};
-
-/* Copies one step, so that no transaction is open while the caller writes. */
-static void walk_work(void *self, struct lmdb_tx *tx)
+static bool write_entry(struct span value, struct buf *line)
 {
-	struct walk *w = self;
-	struct span from = { w->from.bytes, w->is_begun ? KEY_BYTES : 0 };
-	struct key last = w->from;
-	struct span key;
-	struct span value;
-	bool is = lmdb_first(tx, LMDB_DEVICES, from, &key, &value);
+	struct span app;
+	struct span user;
+	struct span json;
 
-	buf_reset(&w->lines);
-	w->count = 0;
-	for (; is && w->count < EACH_STEP; is = lmdb_next(tx, &key, &value)) {
-		struct span app;
-		struct span user;
-		struct span json;
-
-		if (key.len != KEY_BYTES ||
-			!pair_parse(value, &app, &user, &json) ||
-			(w->is_begun && memcmp(key.ptr, w->from.bytes,
-						KEY_BYTES) == 0)) {
-			continue;
-		}
-		memcpy(last.bytes, key.ptr, KEY_BYTES);
-		device_write_whole(app, user, json, &w->lines);
-		buf_putc(&w->lines, '\n');
-		w->count++;
+	if (!pair_parse(value, &app, &user, &json)) {
+		return false;
 	}
-	w->is_over = !is;
-	w->from = last;
-}
-
-static bool walk_show(const struct walk *w, devices_cb *cb, void *cb_self)
-{
-	const char *at = w->lines.data;
-
-	for (size_t i = 0; i < w->count; i++) {
-		/* Escaped: a registration holds no newline of its own. */
-		const char *end = strchr(at, '\n');
-
-		if (!cb(cb_self, (struct span){ at, (size_t)(end - at) })) {
-			return false;
-		}
-		at = end + 1;
-	}
+	device_write_whole(app, user, json, line);
 	return true;
 }
 
@@ -343,17 +299,10 @@ static int embedded_each(
 	void *self, devices_cb *cb, void *cb_self, struct err *err)
 {
 	struct embedded *e = self;
-	struct walk w = { .is_over = false };
-	int result;
+	const struct lmdb_walk want = { LMDB_DEVICES, KEY_BYTES, write_entry,
+		cb, cb_self };
 
-	buf_init(&w.lines, SIZE_MAX);
-	do {
-		result = lmdb_transact(e->file, false, walk_work, &w, err);
-		(void)buf_string(&w.lines);
-		w.is_begun = true;
-	} while (result == 0 && walk_show(&w, cb, cb_self) && !w.is_over);
-	buf_release(&w.lines);
-	return result;
+	return lmdb_walk(e->file, &want, err);
 }
 
 static void embedded_close(void *self)

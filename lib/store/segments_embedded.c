@@ -9,14 +9,14 @@
 
 #include "base/digest.h"
 #include "base/mem.h"
-#include "store/lmdb.h"
+#include "store/lmdb_walk.h"
 #include "store/pair.h"
 #include "store/segments_backend.h"
 
 enum {
 	KEY_BYTES = 2 * DIGEST_BYTES,
 	VALUE_MAX_BYTES = 4096,
-	STEP = 1000, /* entries a transaction, when there is no end of them */
+	STEP = 1000, /* entries removed a transaction */
 };
 
 struct embedded {
@@ -29,13 +29,6 @@ struct embedded {
 	size_t count;
 	struct devices_sink *sink;
 	uint64_t changed;
-	bool is_over;
-
-	/* Of a walk over all. */
-	char from[KEY_BYTES];
-	char last[KEY_BYTES];
-	bool is_begun;
-	struct buf lines;
 };
 
 struct key {
@@ -183,48 +176,14 @@ static int embedded_page(void *self, const struct membership *after, size_t max,
 	return lmdb_transact(e->file, false, page_work, e, err);
 }
 
-/* Copies one step, so that no transaction is open while the caller writes. */
-static void each_work(void *self, struct lmdb_tx *tx)
+static bool write_entry(struct span value, struct buf *line)
 {
-	struct embedded *e = self;
-	struct span key;
-	struct span value;
-	bool is = lmdb_first(tx, LMDB_SEGMENTS,
-		(struct span){ e->from, e->is_begun ? KEY_BYTES : 0 }, &key,
-		&value);
+	struct membership m;
 
-	memcpy(e->last, e->from, KEY_BYTES);
-	buf_reset(&e->lines);
-	e->count = 0;
-	for (; is && e->count < STEP; is = lmdb_next(tx, &key, &value)) {
-		struct membership m;
-
-		if (key.len != KEY_BYTES ||
-			!pair_parse(value, &m.app, &m.segment, &m.user) ||
-			(e->is_begun &&
-				memcmp(key.ptr, e->from, KEY_BYTES) == 0)) {
-			continue;
-		}
-		memcpy(e->last, key.ptr, KEY_BYTES);
-		membership_write(&m, &e->lines);
-		buf_putc(&e->lines, '\n');
-		e->count++;
+	if (!pair_parse(value, &m.app, &m.segment, &m.user)) {
+		return false;
 	}
-	e->is_over = !is;
-}
-
-static bool show(const struct embedded *e, devices_cb *cb, void *cb_self)
-{
-	const char *at = e->lines.data;
-
-	for (size_t i = 0; i < e->count; i++) {
-		const char *end = strchr(at, '\n'); /* none in JSON */
-
-		if (!cb(cb_self, (struct span){ at, (size_t)(end - at) })) {
-			return false;
-		}
-		at = end + 1;
-	}
+	membership_write(&m, line);
 	return true;
 }
 
@@ -232,17 +191,10 @@ static int embedded_each(
 	void *self, devices_cb *cb, void *cb_self, struct err *err)
 {
 	struct embedded *e = self;
-	int result;
+	const struct lmdb_walk want = { LMDB_SEGMENTS, KEY_BYTES, write_entry,
+		cb, cb_self };
 
-	e->is_begun = false;
-	memset(e->from, 0, KEY_BYTES);
-	do {
-		result = lmdb_transact(e->file, false, each_work, e, err);
-		(void)buf_string(&e->lines);
-		memcpy(e->from, e->last, KEY_BYTES);
-		e->is_begun = true;
-	} while (result == 0 && show(e, cb, cb_self) && !e->is_over);
-	return result;
+	return lmdb_walk(e->file, &want, err);
 }
 
 static void embedded_close(void *self)
@@ -252,7 +204,6 @@ static void embedded_close(void *self)
 	lmdb_close(e->file);
 	buf_release(&e->value);
 	buf_release(&e->keys);
-	buf_release(&e->lines);
 	mem_free(e);
 }
 
@@ -276,7 +227,6 @@ const struct segments_backend *segments_embedded_open(
 	e->file = file;
 	buf_init(&e->value, VALUE_MAX_BYTES);
 	buf_init(&e->keys, SIZE_MAX);
-	buf_init(&e->lines, SIZE_MAX);
 	*self = e;
 	return &backend;
 }
