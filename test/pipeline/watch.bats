@@ -34,15 +34,26 @@ settled_all() {
 	[ -f results ] && [ "$(wc -l <results)" = "$TASKS" ] && chain_is_settled
 }
 
-# Pushes all tasks and waits until they are settled; `took_ms' is how long that took.
+# What the chain's programs have used of the processors.  Unlike the time on the wall it
+# is hardly changed by what else the machine does.
+cpu_ms() {
+	local pid
+	for pid in $(pgrep -P "$(pid_of run)"); do
+		sed 's/.*) //' "/proc/$pid/stat"
+	done | awk -v hz="$(getconf CLK_TCK)" '{ ticks += $12 + $13 } END { print int(ticks * 1000 / hz) }'
+}
+
+# Pushes all tasks and waits until they are settled; `took_ms' and `used_ms' tell what
+# that took.
 deliver() {
 	local begin=${EPOCHREALTIME/[^0-9]/}
 	chain_push tasks push:normal
 	wait_until 60 settled_all || { wc -l results && tail -n 5 run.err && return 1; }
 	took_ms=$(((${EPOCHREALTIME/[^0-9]/} - begin) / 1000))
+	used_ms=$(cpu_ms)
 	[ "$(grep -c '"outcome":"accepted"' results)" = "$TASKS" ]
 	[ "$(received | sort -u | wc -l)" = "$TASKS" ]
-	echo "settled in $took_ms ms"
+	echo "settled in $took_ms ms, with $used_ms ms of the processors"
 }
 
 # What a collector that counts everything leaves of the speed, for comparison.
@@ -53,6 +64,7 @@ baseline() {
 	kept_up() { [ "$(counted)" = "$TASKS" ]; }
 	wait_until 20 kept_up
 	baseline_ms=$took_ms
+	baseline_used_ms=$used_ms
 	stop run 40
 	stop stats
 	rm -f ports results
@@ -68,10 +80,14 @@ dropped() {
 	curl -sS --fail --max-time 5 "$URL/api/stats" | jq '[.live[] | select(.node == "ack") | .dropped] | add // 0'
 }
 
-# A machine that does other things besides is as noisy as this.
+# That all was settled while nobody read says that nobody waited: a chain that waits for
+# a stopped reader never ends, for a slow one it takes as long as that.  What is left is
+# the work, and there is no more of it than the noise of a busy machine.
 within_noise() {
-	echo "with a collector that works: $baseline_ms ms, now: $took_ms ms"
-	[ "$took_ms" -le $((baseline_ms * 3 / 2 + 1000 * PUSH_TEST_SLOW)) ]
+	echo "with a collector that works: $baseline_ms ms, $baseline_used_ms of the processors;" \
+		"now: $took_ms ms, $used_ms of the processors"
+	[ "$used_ms" -gt 0 ]
+	[ "$used_ms" -le $((baseline_used_ms * 2 + 500 * PUSH_TEST_SLOW)) ]
 }
 
 @test "the vendors' stages tell about every credential" {
@@ -91,6 +107,19 @@ within_noise() {
 	}
 	wait_until 20 told || { grep push_credential metrics && return 1; }
 	run ! grep 'token_expiry.*apns' metrics
+	stop run 40
+}
+
+@test "a canary goes the whole way, is counted, and nobody gets it" {
+	local account=$MOCK_KEYS/service-account.json
+	jq --arg account "$account" '.apps.canary = {auth: "off", fcm: {service_account_file: $account, validate_only: true}}' push.conf >canary.conf
+	mv canary.conf push.conf
+	collector
+	chain_starts
+	rcli LPUSH push:high '{"app":"canary","campaign":"high","priority":"high","topic":"canary","message":{"data":{"canary":"high"}}}' >/dev/null
+	came() { curl -sS "$URL/metrics" | grep -Fxq 'push_campaign_records_total{app="canary",campaign="high",what="accepted"} 1'; }
+	wait_until 20 came
+	has_in "$MOCK_RECEIVED" 'map(select(.vendor == "fcm")) | length == 1 and .[0].validate_only'
 	stop run 40
 }
 
@@ -166,8 +195,6 @@ within_noise() {
 	deliver
 	kill "$flood" "$scraper"
 	wait "$flood" "$scraper" || :
-	# The flood itself takes a good part of this machine's two processors.
-	baseline_ms=$((baseline_ms * 2))
 	within_noise
 	adds_up() { [ $(($(counted) + $(dropped))) = "$TASKS" ]; }
 	wait_until 20 adds_up || { echo "counted $(counted), dropped $(dropped)" && return 1; }
