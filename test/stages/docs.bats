@@ -206,11 +206,13 @@ sections_in_order() {
 	diff table page
 }
 
-# The example is everything between the literal block's ends.
-@test "the example of push.conf(5) is a configuration" {
-	keys=$ROOT/test/fixtures/keys
+# The Nth example, and the files that both name.
+conf_example() { # N
+	local keys=$ROOT/test/fixtures/keys
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$ROOT/man/push.conf.5" |
-		sed -n '/^\.Bd/,/^\.Ed/p' | sed '1d;$d; s/\\(dq/"/g; s/\\e/\\\\/g' >push.conf
+		awk -v n="$1" '/^\.Bd/ { at++; next } /^\.Ed/ { at++ } at == 2 * n - 1' |
+		sed 's/\\(dq/"/g; s/\\e/\\\\/g' >push.conf
+	[ -s push.conf ]
 	cp "$keys/test-only-hs256-secret" shop-k1.secret
 	cp "$keys/test-only-es256-public.pem" shop-k2.pem
 	cp "$keys/test-only-es256.p8" AuthKey_ABC123DEFG.p8
@@ -218,9 +220,74 @@ sections_in_order() {
 	stage '' push-run --check -c push.conf --log-format text
 	[ "$status" -eq 0 ]
 	logged 'the configuration is right'
+}
+
+@test "the example of push.conf(5) is a configuration" {
+	conf_example 1
 	stage '{"id":"a","campaign":"spring-sale"}' push-risk -c push.conf --stops none --replay
 	[ "$status" -eq 0 ]
 	has '.[0].trace.reason == "campaign-stopped"'
+}
+
+@test "the second example of push.conf(5) names every policy that the table knows" {
+	conf_example 2
+	awk -F '"' '/^static const struct conf_row table/ { on = 1 } /^};/ { on = 0 }
+		on && /^\t\{ "/ && $4 !~ /^(object|map|list)$/ { print $2 }' "$ROOT/lib/record/conf.c" |
+		grep -E '^(apps|auth|risk|lookup|dedupe|fatigue)\.' | grep -vE '^apps\.\*\.(apns|fcm)' | sort >table
+	[ "$(wc -l <table)" -gt 50 ]
+	# As the table writes them: [] for places in lists, * for names of our own.
+	jq -r 'paths(type | . != "object" and . != "array") | map(if type == "number" then "[]" else "." + . end) | add[1:]
+		| sub("^apps\\.[^.]+"; "apps.*") | sub("\\.keys\\.[^.]+"; ".keys.*")' push.conf | sort -u >named
+	diff table named
+}
+
+@test "each policy of that example decides what its member says" {
+	local policy
+	conf_example 2
+	push-device -c push.conf import - <<-'END'
+		{"app":"shop","user":"u1","platform":"ios","token":"aa01aa01","registered_ms":1}
+		{"app":"shop","user":"u2","platform":"android","token":"t2","registered_ms":1}
+	END
+	# One a line: the reason that it must get, and its members.  14:00 in Berlin,
+	# the last one at 23:00.
+	sed 's/^\([a-z-]*\)  *\(.*\)$/{"id":"\1",\2,"created_ms":1751371200000}/' >tasks <<-'END'
+		sent                  "app":"shop","user":"u1","category":"otp"
+		sent-to-a-topic       "app":"shop","topic":"shop-news","category":"otp"
+		sent-to-a-channel     "app":"shop","channel":"dHN0LXNyY2gtY2hubA==","category":"otp"
+		unknown-app           "app":"nobody","user":"u1"
+		not-allowed           "app":"shop","topic":"other","category":"otp"
+		not-allowed           "app":"shop","channel":"AAAA","category":"otp"
+		not-allowed           "app":"shop","user":"u1","category":"other"
+		not-allowed           "app":"shop","device":{"platform":"android","token":"x"},"category":"otp"
+		sent-for-a-trial      "app":"trial","topic":"x"
+		quota                 "app":"trial","topic":"x"
+		campaign-stopped      "app":"shop","user":"u1","category":"otp","campaign":"spring-sale"
+		app-stopped           "app":"old-shop","user":"u1"
+		category-stopped      "app":"shop","user":"u1","category":"survey"
+		risk-user             "app":"shop","user":"u-4711","category":"otp"
+		risk-device           "app":"shop","device":{"platform":"ios","token":"00aa11bb"},"category":"otp"
+		risk-content          "app":"shop","user":"u1","category":"otp","message":{"notification":{"body":"a FREE iPhone"}}
+		risk-link             "app":"shop","user":"u1","category":"otp","message":{"notification":{"body":"https://www.evil.example/x"}}
+		sent-wild-one         "app":"shop","user":"u1","category":"marketing","campaign":"wild"
+		sent-wild-two         "app":"shop","user":"u1","category":"marketing","campaign":"wild"
+		risk-surge            "app":"shop","user":"u1","category":"marketing","campaign":"wild"
+		platform-not-allowed  "app":"shop","user":"u2","category":"otp"
+		no-device             "app":"shop","user":"u3","category":"otp"
+		sent-order-one        "app":"shop","user":"u1","category":"orders","message":{"data":{"n":"1"}}
+		sent-order-two        "app":"shop","user":"u1","category":"orders","message":{"data":{"n":"2"}}
+		fatigue-cap           "app":"shop","user":"u1","category":"orders","dedupe_key":"3"
+		sent-first            "app":"shop","user":"u1","category":"marketing","priority":"low","message":{"data":{"n":"1"}}
+		duplicate             "app":"shop","user":"u1","category":"marketing","priority":"low","message":{"data":{"n":"1"}}
+		quiet-hours-deferred  "app":"shop","user":"u1","category":"marketing","priority":"low","message":{"data":{"n":"2"}}
+	END
+	sed -i '$s/1751371200000/1751403600000/' tasks
+	for policy in auth risk lookup dedupe fatigue; do
+		"push-$policy" -c push.conf --replay <tasks >next
+		mv next tasks
+	done
+	jq -r '(.trace.reason // "sent") as $is | select(.id | startswith($is) | not) | "\(.id): \($is)"' tasks >otherwise
+	diff otherwise /dev/null
+	[ "$(wc -l <tasks)" -eq 28 ]
 }
 
 @test "the first pipeline of README says what README says" {
