@@ -67,7 +67,8 @@ static enum reason build(const void *self, const struct record *r,
 {
 	const struct apns_account *a = self;
 
-	const struct apns_terms terms = { span_of(a->topic), a->shortens };
+	const struct apns_terms terms = { span_of(a->topic), a->shortens,
+		a->identity != NULL };
 
 	return apns_build(r, &terms, req, why);
 }

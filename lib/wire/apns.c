@@ -250,7 +250,9 @@ static void put_body(const struct apns_plan *p, struct request *req)
 	const struct json *v;
 
 	buf_putc(b, '{');
-	put_aps(p, req);
+	if (!p->type->is_bare || p->aps != NULL) {
+		put_aps(p, req);
+	}
 	while ((v = json_next(&it)) != NULL) {
 		if (!span_is(it.name, "aps")) {
 			put_member(b, it.name, v);
@@ -289,6 +291,7 @@ enum reason apns_build(const struct record *r, const struct apns_terms *terms,
 	struct apns_plan p = {
 		.r = r,
 		.app_topic = terms->topic,
+		.has_certificate = terms->has_certificate,
 		.is_broadcast = r->device == NULL && r->channel.ptr != NULL,
 	};
 	enum reason reason = REASON_NONE;

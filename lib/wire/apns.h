@@ -43,8 +43,9 @@ bool apns_is_topic(struct span topic);
 
 /* How an app's messages are sent. */
 struct apns_terms {
-	struct span topic; /* its bundle id */
-	bool shortens;     /* a body that is too long is cut */
+	struct span topic;    /* its bundle id */
+	bool shortens;        /* a body that is too long is cut */
+	bool has_certificate; /* instead of a key for tokens */
 };
 
 /*

@@ -18,17 +18,17 @@ enum {
  * push-to-talk is for now or never. */
 /* clang-format off */
 static const struct apns_type types[] = {
-	[TYPE_ALERT] = { "alert", "", USUAL_BYTES, true, NULL, "1", false },
-	[TYPE_BACKGROUND] = { "background", "", USUAL_BYTES, true, "5", "5", false },
-	[TYPE_LIVEACTIVITY] = { "liveactivity", ".push-type.liveactivity", USUAL_BYTES, false, NULL, "1", false },
-	{ "widgets", ".push-type.widgets", USUAL_BYTES, false, NULL, "1", false },
-	{ "controls", ".push-type.controls", USUAL_BYTES, false, NULL, "1", false },
-	{ "location", ".location-query", USUAL_BYTES, false, NULL, "5", false },
-	{ "voip", ".voip", VOIP_BYTES, false, NULL, "1", false },
-	{ "pushtotalk", ".voip-ptt", USUAL_BYTES, false, NULL, "1", true },
-	{ "complication", ".complication", USUAL_BYTES, false, NULL, "1", false },
-	{ "fileprovider", ".pushkit.fileprovider", USUAL_BYTES, false, NULL, "1", false },
-	{ "mdm", "", USUAL_BYTES, false, NULL, "1", false },
+	[TYPE_ALERT] = { "alert", "", USUAL_BYTES, true, NULL, "1", false, false, false },
+	[TYPE_BACKGROUND] = { "background", "", USUAL_BYTES, true, "5", "5", false, false, false },
+	[TYPE_LIVEACTIVITY] = { "liveactivity", ".push-type.liveactivity", USUAL_BYTES, false, NULL, "1", false, true, false },
+	{ "widgets", ".push-type.widgets", USUAL_BYTES, false, NULL, "1", false, false, false },
+	{ "controls", ".push-type.controls", USUAL_BYTES, false, NULL, "1", false, false, false },
+	{ "location", ".location-query", USUAL_BYTES, false, NULL, "5", false, true, false },
+	{ "voip", ".voip", VOIP_BYTES, false, NULL, "1", false, false, false },
+	{ "pushtotalk", ".voip-ptt", USUAL_BYTES, false, NULL, "1", true, false, false },
+	{ "complication", ".complication", USUAL_BYTES, false, NULL, "1", false, false, false },
+	{ "fileprovider", ".pushkit.fileprovider", USUAL_BYTES, false, NULL, "1", false, false, false },
+	{ "mdm", "", USUAL_BYTES, false, NULL, "1", false, false, true },
 };
 /* clang-format on */
 
@@ -231,6 +231,10 @@ bool apns_plan_make(struct apns_plan *p)
 	if (p->topic.ptr != NULL && !is_topic_of_app(p->topic, p->app_topic)) {
 		return apns_plan_wrong(
 			p, "apns-topic is not the app's or below it");
+	}
+	if (p->has_certificate && p->type->needs_token) {
+		return apns_plan_wrong(p, "this push type needs a signing key, "
+					  "not a certificate");
 	}
 	if (p->is_broadcast && p->aps == NULL) {
 		return apns_plan_wrong(

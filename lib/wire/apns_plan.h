@@ -23,7 +23,9 @@ struct apns_type {
 	/* What apns-priority and apns-expiration say of it. */
 	const char *only_priority; /* whatever is asked; NULL: as asked */
 	const char *low_priority;
-	bool is_for_now; /* or never */
+	bool is_for_now;  /* or never */
+	bool needs_token; /* a certificate is not enough */
+	bool is_bare;     /* has no aps of its own */
 };
 
 struct apns_plan {
@@ -40,6 +42,7 @@ struct apns_plan {
 	struct span collapse_id;
 	struct span priority;
 	struct span expiration;
+	bool has_certificate;
 	bool is_broadcast;
 	bool has_alert; /* the device shows or plays something */
 	bool adds_content_available;

@@ -30,7 +30,9 @@ static void check_request(const struct request *req)
 
 	expect(req->body.len <= APNS_PAYLOAD_MAX_VOIP_BYTES);
 	doc = json_parse(req->body.data, req->body.len, JSON_STRICT, NULL);
-	expect(doc != NULL && json_get(json_root(doc), "aps") != NULL);
+	expect(doc != NULL &&
+		(json_get(json_root(doc), "aps") != NULL ||
+			span_is(request_find(req, "apns-push-type"), "mdm")));
 	json_free(doc);
 	expect_visible((struct span){ req->path.data, req->path.len });
 	for (size_t i = 0; i < req->header_count; i++) {
@@ -43,7 +45,8 @@ static void build(struct span line)
 {
 	struct record_pool *pool = record_pool_new(RECORD_MAX_BYTES, "f");
 	struct record *r = record_read(pool, line.ptr, line.len, 1);
-	const struct apns_terms terms = { span_of("com.example.shop"), true };
+	const struct apns_terms terms = { span_of("com.example.shop"), true,
+		false };
 	struct request req;
 	const char *why = NULL;
 

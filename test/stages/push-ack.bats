@@ -362,13 +362,15 @@ parts() {
 
 # --- marks ------------------------------------------------------------------------------
 
-# Three records that passed both stages: accepted, failed, to be tried again.
+# Four records that passed both stages: accepted, failed, to be tried again, and one
+# that may have been delivered and is not to be sent again.
 marked() { # URL
-	push q "$(device a aa)" "$(device b bb)" "$(device c cc)"
+	push q "$(device a aa)" "$(device b bb)" "$(device c cc)" "$(device d dd)"
 	claim claimed
 	push-dedupe --store "$1" <claimed |
 		jq -c '.trace += if .id == "a" then {outcome: "accepted", reason: "ok"}
 			elif .id == "b" then {outcome: "failed", reason: "bad-request"}
+			elif .id == "d" then {outcome: "failed", reason: "unconfirmed"}
 			else {outcome: "retry", reason: "throttled", after_ms: 0} end' >decided
 }
 
@@ -383,12 +385,13 @@ marked() { # URL
 		has '.[0].trace.reason == "already-done"'
 		has '.[1].trace | has("outcome") | not'
 		has '.[2].trace | has("outcome") | not'
+		has '.[3].trace.reason == "already-done"'
 		# Other pushes with the same keys.
-		push q "$(device a aa)" "$(device c cc)"
+		push q "$(device a aa)" "$(device c cc)" "$(device d dd)"
 		rcli DEL '{q}:delayed' >/dev/null
 		claim others
 		stage_file others push-dedupe --store "$url"
-		has 'length == 2 and all(.trace.reason == "duplicate")'
+		has 'length == 3 and all(.trace.reason == "duplicate")'
 	done
 }
 

@@ -764,6 +764,23 @@ with_certificate() { # FILE [JQ-FILTER]
 	received '(map(.connection) | unique | length) == 2'
 }
 
+@test "a certificate for device management, and what a certificate cannot send" {
+	certificate_mock
+	mock_down
+	own_mock --credentials "$PWD/credentials.json" --received-body
+	certificate mdm '/UID=com.apple.mgmt.External.1234/CN=APSP:1234'
+	with_certificate mdm.p12 '.apps.shop.apns.password_file = "password"'
+	stage "$(jq -nc --arg token "$(token 00 1)" '{id: "a", app: "shop", device: {platform: "ios", token: $token},
+		message: {apns: {headers: {"apns-push-type": "mdm"}, payload: {mdm: "magic"}}}}')" push-apns -c cert.conf
+	has '.[0].trace.reason == "ok"'
+	received 'length == 1 and .[0].topic == "com.apple.mgmt.External.1234" and .[0].body == "{\"mdm\":\"magic\"}"'
+	stage "$(task "$(token 00 2)" '{"message": {"apns": {"headers": {"apns-push-type": "liveactivity"}}}}'
+		task "$(token 00 3)" '{"message": {"apns": {"headers": {"apns-push-type": "location"}}}}')" \
+		push-apns -c cert.conf
+	has 'length == 2 and all(.trace.reason == "bad-message" and (.trace.apns[2].why | test("needs a signing key")))'
+	received 'length == 1'
+}
+
 @test "a certificate for another app, and one that Apple does not know" {
 	certificate_mock
 	with_certificate shop.p12 '.apps.shop.apns += {password_file: "password", topic: "com.example.other"}'
