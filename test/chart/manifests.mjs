@@ -62,6 +62,10 @@ function judgeTogether(name, docs) {
   for (const s of scalers) need(s.spec.scaleTargetRef.name === deployment.metadata.name, "the scaler scales something else");
   for (const t of one(docs, "ScaledObject")?.spec.triggers ?? []) {
     need(conf.queues.includes(t.metadata.listName), `KEDA looks at ${t.metadata.listName}, which is no queue`);
+    const kind = conf.redis.match(/^redis\+(\w+):/)?.[1];
+    need(t.type === (kind ? `redis-${kind}` : "redis"), `KEDA takes ${conf.redis} for ${t.type}`);
+    need(t.metadata[kind ? "addresses" : "address"], "KEDA has no address");
+    need(kind !== "sentinel" || conf.redis.endsWith(`/${t.metadata.sentinelMaster}`), "KEDA asks for another primary");
   }
 
   const monitor = one(docs, "ServiceMonitor");
