@@ -227,20 +227,26 @@ ask_own_configuration() {
 }
 own_accepted() { compose exec -T ack tail -n 1 results.ndjson | jq -e '.trace.outcome == "accepted" and (.trace.pop[2].receipt | startswith("own"))'; }
 
-# As a pod has it: push-run with the whole chain in one container.
+# As the chart's pods have it: push-run with the whole chain in one container, and its probes.
 ask_push_run() {
+	local address path
 	compose start redis mock >/dev/null 2>&1
+	sed -i 's|^  "counters"|  "stats": {"listen": "0.0.0.0:9105"},\n&|' "$T/etc/push.conf"
 	docker run -d --name push-run --network pushpipe_queue --read-only --cap-drop ALL --security-opt no-new-privileges:true \
 		--tmpfs /run/push:mode=770,uid=10001,gid=10001,size=16m --tmpfs /var/log/push:mode=770,uid=10001,gid=10001 \
-		-e TMPDIR=/run/push -v pushpipe_etc:/etc/push:ro pushpipe >/dev/null
+		-e TMPDIR=/run/push -v "$T/etc:/etc/push:ro" pushpipe push-run -c /etc/push/push.conf >/dev/null
 	docker network connect pushpipe_vendors push-run
 	until_true 60 docker exec push-run /usr/libexec/push/healthy
+	address=$(docker inspect -f '{{.NetworkSettings.Networks.pushpipe_queue.IPAddress}}' push-run)
+	for path in healthz readyz metrics; do
+		until_true 60 at_host curl -sf "http://$address:9105/$path"
+	done
 	in_redis redis-cli LPUSH push:high '{"app":"shop","user":"u-2","device":{"platform":"ios","token":"a1b2c3d5"},"message":{"notification":{"title":"Hello"}}}' >/dev/null
 	until_true 60 run_accepted
 	docker stop -t 40 push-run >/dev/null
 	[ "$(docker inspect -f '{{.State.ExitCode}}' push-run)" = 0 ] || { docker logs push-run && fail 'push-run did not end with 0 on TERM'; }
 	docker rm push-run >/dev/null
-	say 'push-run runs the chain in one container, shut in, and drains it on TERM'
+	say 'push-run runs the chain in one container, shut in, answers the probes, and drains it on TERM'
 }
 run_accepted() { docker exec push-run tail -n 1 /var/log/push/results.ndjson | jq -e '.trace.outcome == "accepted"'; }
 
