@@ -35,6 +35,7 @@ struct app {
 	const char *queue;          /* prune: whose feedback */
 	const char *redis_url;
 	int64_t brake;
+	int64_t most;
 	bool is_dry;
 
 	const char *operands[COMMAND_OPERANDS_MAX]; /* of the command */
@@ -47,7 +48,9 @@ struct app {
 
 enum { PROGRESS_MS = 2000 };
 
-static struct app app = { .registered_unix_ms = -1, .brake = 10 };
+static struct app app = {
+	.registered_unix_ms = -1, .brake = 10, .most = 10000
+};
 
 /* clang-format off */
 static const struct opt opts[] = {
@@ -67,6 +70,8 @@ static const struct opt opts[] = {
 	OPT_TEXT("redis", "URL", &app.redis_url, NULL, "prune: where that queue is"),
 	OPT_INT("brake", "PERCENT", &app.brake, 0, 100, NULL,
 		"prune: remove nothing when it would be more; default 10"),
+	OPT_INT("most", "N", &app.most, 0, INT64_MAX, NULL,
+		"prune: remove nothing when it would be more at once; default 10000"),
 	OPT_FLAG("dry-run", &app.is_dry, "prune: only say how many"),
 	OPT_END,
 };
@@ -333,7 +338,10 @@ static int app_prune(void *self, struct err *err)
 		result = walk_feedback(a, f, p, &removed, err);
 	}
 	if (result == 0) {
-		result = prune_judge(p, a->brake, err);
+		const struct prune_brake brake = { a->brake,
+			(uint64_t)a->most };
+
+		result = prune_judge(p, &brake, err);
 	}
 	if (result == 0 && a->is_dry) {
 		(void)printf("would remove %" PRIu64 "\n", prune_count(p));

@@ -151,11 +151,36 @@ static bool count_registered(void *self, struct span line)
 	return true;
 }
 
-int prune_judge(struct prune *p, int64_t percent, struct err *err)
+static int judge_most(
+	const struct prune *p, const struct prune_brake *brake, struct err *err)
 {
+	for (size_t i = 0; i < p->group_count; i++) {
+		const struct group *g = p->groups + i;
+
+		if (g->dead > brake->most) {
+			return err_usage(err, 0,
+				"%" PRIu64
+				" %s devices of app '%s' are said to "
+				"be dead, more than %" PRIu64
+				" at once: nothing is removed; is its "
+				"credential or environment wrong?",
+				g->dead, platform_name(g->platform), g->app,
+				brake->most);
+		}
+	}
+	return 0;
+}
+
+int prune_judge(
+	struct prune *p, const struct prune_brake *brake, struct err *err)
+{
+	int64_t percent = brake->percent;
 	bool has_many = false;
 
 	count_dead(p);
+	if (judge_most(p, brake, err) != 0) {
+		return -1;
+	}
 	for (size_t i = 0; i < p->group_count; i++) {
 		p->groups[i].registered = 0;
 		has_many = has_many || p->groups[i].dead > PRUNE_FEW;

@@ -29,10 +29,15 @@ int prune_look(struct prune *p, const struct device *d, int64_t dead_unix_ms,
 /* How many of them are registered and older than that; after prune_judge(). */
 uint64_t prune_count(const struct prune *p);
 
-/*
- * 0 when no more than `percent' of the devices of any platform of any app
- * would go; else a usage failure that tells the first such.
- */
-int prune_judge(struct prune *p, int64_t percent, struct err *err) MUST_CHECK;
+/* What may go at once, of a platform of an app. */
+struct prune_brake {
+	int64_t percent; /* of its registered devices; 100: any share */
+	uint64_t most; /* however many there are: a share of millions is many */
+};
+
+/* 0 when no platform of any app would lose more; else a usage failure that
+ * tells the first such. */
+int prune_judge(struct prune *p, const struct prune_brake *brake,
+	struct err *err) MUST_CHECK;
 
 #endif

@@ -295,6 +295,37 @@ passed() {
 	has_in a.out 'map(.trace.reason) == [null, "unauthorized", null, "unauthorized", null]'
 }
 
+@test "keys are rotated without a gap: the old one holds until it is taken away" {
+	local both old='{"alg":"HS256","kid":"2025"}' fresh='{"alg":"HS256","kid":"2026"}' new='the new secret, of more than 32 bytes, too'
+	echo "$SECRET" >old-secret
+	echo "$new" >new-secret
+	both='"2025":{"alg":"HS256","secret_file":"old-secret"},"2026":{"alg":"HS256","secret_file":"new-secret"}'
+	sign_both() { # ID
+		hs256 "$old" "{\"id\":\"$1-old\"}" && hs256 "$fresh" "{\"id\":\"$1-new\"}" shop "$new"
+	}
+	keys_are() {
+		local seen
+		seen=$(grep -c 'configuration read again' a.err || :)
+		echo "{\"apps\":{\"shop\":{\"keys\":{$1}}}}" >push.conf
+		kill -HUP "$(pid_of a)"
+		wait_until 10 has_more "$seen"
+	}
+	has_more() { [ "$(grep -c 'configuration read again' a.err || :)" -gt "$1" ]; }
+	echo "{\"apps\":{\"shop\":{\"keys\":{${both%%,\"2026*}}}}}" >push.conf
+	start -p a push-auth -c push.conf
+	feed a "$(sign_both 1)"$'\n'
+	wait_for 2 a.out
+	keys_are "$both"
+	feed a "$(sign_both 2)"$'\n'
+	wait_for 4 a.out
+	keys_are "\"2026\"${both#*\"2026\"}"
+	feed a "$(sign_both 3)"$'\n'
+	wait_for 6 a.out
+	stop a
+	has_in a.out 'map(.trace.reason) == [null, "unauthorized", null, null, "unauthorized", null]'
+	has_in a.out '[.[] | .trace.auth[2] | select(.why == null) | .kid] == ["2025", "2025", "2026", "2026"]'
+}
+
 @test "no secret and no task is shown in the log" {
 	{
 		hs256 "$K1" '{"user":"secret-user"}'

@@ -210,7 +210,11 @@ mass_deletion() {
 	device export
 	has 'length == 2000'
 	[ "$(rcli EXISTS '{q}:pruned')" -eq 0 ]
-	prune --brake 11
+	# Nor too many at once, however small their share.
+	prune --brake 100 --most 200
+	[ "$status" -eq 100 ]
+	logged "201 android devices of app 's' are said to be dead, more than 200 at once: nothing is removed"
+	prune --brake 11 --most 201
 	[ "$status" -eq 0 ]
 	[ "$output" = "removed 201" ]
 	# A few are never too many.
