@@ -5,6 +5,9 @@
  * one would go through libcurl's pool and may take ours for an idle one to be
  * pruned.  libcurl's own ALPN is off and ours is put into the TLS context
  * directly, since otherwise libcurl would speak HTTP/2 on it itself.
+ *
+ * Sessions are not resumed: connections live for hours, and libcurl, which does
+ * not know our certificates, would not keep the sessions of two of them apart.
  */
 #include "net/tls.h"
 

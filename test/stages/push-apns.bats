@@ -549,6 +549,44 @@ alone() {
 		exit $rc'
 }
 
+@test "each connection looks the name up anew" {
+	unshare -n -m true 2>/dev/null || skip "needs to make namespaces"
+	jq 'del(.apns)' push.conf >bare.conf
+	printf '127.0.0.1 localhost api.push.apple.com\n' >hosts
+	echo '{"apns": {"goaway_after": 1}}' >control
+	task "$(token 00 1)" >first
+	task "$(token 00 2)" >second
+	stage '' moved
+	[ "$status" -eq 0 ]
+	has 'length == 2 and all(.trace.reason == "ok")'
+	has_in 127.0.0.1.received 'length == 1'
+	has_in 127.0.0.2.received 'length == 1'
+}
+
+# Two hosts of that name, one after the other; the first asks its client to go away.
+moved() {
+	MOCK_KEYS=$MOCK_KEYS unshare -n -m bash -c '
+		ip link set lo up && mount --bind hosts /etc/hosts || exit 1
+		mkfifo ready in back
+		exec 7<>back
+		for address in 127.0.0.1 127.0.0.2; do
+			push-mock --cert "$MOCK_KEYS/cert.pem" --key "$MOCK_KEYS/key.pem" \
+				--credentials "$MOCK_KEYS/credentials.json" --address $address --port 443 \
+				--control control --received $address.received --ready-fd 5 5>ready 2>$address.log >&2 &
+			read -r -t 10 <ready
+		done
+		{
+			cat first
+			read -r -t 20 -u 7 answered
+			printf "127.0.0.2 localhost api.push.apple.com\n" >hosts
+			cat second
+		} >in &
+		push-apns -c bare.conf --ca-file "$MOCK_KEYS/ca.pem" --connections 1 <in | tee back
+		rc=${PIPESTATUS[0]}
+		kill -TERM $(jobs -p) 2>/dev/null
+		exit $rc'
+}
+
 @test "one stream until the token is known, and limits that change on the way" {
 	own_mock --stream-limit 100
 	start -p apns push-apns -c push.conf --connections 1
