@@ -567,13 +567,13 @@ alone() {
 moved() {
 	MOCK_KEYS=$MOCK_KEYS unshare -n -m bash -c '
 		ip link set lo up && mount --bind hosts /etc/hosts || exit 1
-		mkfifo ready in back
+		mkfifo in back 127.0.0.1.ready 127.0.0.2.ready
 		exec 7<>back
 		for address in 127.0.0.1 127.0.0.2; do
 			push-mock --cert "$MOCK_KEYS/cert.pem" --key "$MOCK_KEYS/key.pem" \
 				--credentials "$MOCK_KEYS/credentials.json" --address $address --port 443 \
-				--control control --received $address.received --ready-fd 5 5>ready 2>$address.log >&2 &
-			read -r -t 10 <ready
+				--control control --received $address.received --ready-fd 5 5>$address.ready 2>$address.log >&2 &
+			read -r -t 10 <$address.ready
 		done
 		{
 			cat first
