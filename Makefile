@@ -185,9 +185,9 @@ check-sentry: ## let Sentry's own development server read what push-sentry sends
 check-monitoring: ## scrape the running chain with a real Prometheus: metrics, alerts, dashboard
 	@scripts/check-monitoring
 
-bench-stages: deps-test ## CPU per record of each policy stage, against cat and jq -c (RECORDS=50000 ROUNDS=5)
+bench-stages: deps-test ## CPU per record of each policy stage, against cat and jq -c (QUICK=1)
 	@$(MAKE) --no-print-directory $(PARALLEL) all
-	@PUSH_BIN='$(abspath $(BIN))' test/bench/stages $(or $(RECORDS),50000) $(or $(ROUNDS),5)
+	@PUSH_BIN='$(abspath $(BIN))' test/bench/stages $(if $(QUICK),--quick,--out docs/bench-stages.txt)
 
 bench-send: deps-test ## CPU and memory of a notification: push-apns, h2load, node-apn, apns2 (QUICK=1)
 	@$(MAKE) --no-print-directory $(PARALLEL) all
