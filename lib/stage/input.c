@@ -14,7 +14,7 @@
 #include "net/sock.h"
 
 enum {
-	READ_BYTES = 64 * 1024,
+	READ_BYTES = 128 * 1024, /* what a store is asked about at once */
 	PIPE_BYTES =
 		256 * 1024,    /* more would exhaust the user's share sooner */
 	HEAD_BYTES = 8 * 1024, /* kept of a line that is too long */
