@@ -77,28 +77,28 @@ struct record *record_part(
 	return r;
 }
 
-int record_part_device(struct record *r, struct span json)
+int record_part_device(struct record *part, struct span json)
 {
-	const struct json *device = body_parse_text(r->body, json);
+	const struct json *device = body_parse_text(part->body, json);
 
 	if (device == NULL) {
 		return -1;
 	}
 	if (memchr(json.ptr, '\n', json.len) == NULL) {
-		record_add(r, "device", json);
+		record_add(part, "device", json);
 	} else {
-		struct buf
-			line; /* white space: whoever wrote it liked it airy */
+		struct buf line; /* without the white space */
 
 		buf_init(&line, SIZE_MAX);
 		json_write(&line, device);
-		record_add(r, "device", (struct span){ line.data, line.len });
+		record_add(
+			part, "device", (struct span){ line.data, line.len });
 		buf_release(&line);
 	}
-	r->device = device;
-	if (members_device(r) != 0) {
-		record_fact_text(r, "member", span_of("device"));
-		record_decide(r, REASON_BAD_MEMBER);
+	part->device = device;
+	if (members_device(part) != 0) {
+		record_fact_text(part, "member", span_of("device"));
+		record_decide(part, REASON_BAD_MEMBER);
 	}
 	return 0;
 }

@@ -33,7 +33,7 @@ struct lmdb_tx {
 	MDB_txn *txn;
 	MDB_cursor *cursor; /* of the walk; NULL: none yet */
 	enum lmdb_table walked;
-	int status;         /* the first failure, or MDB_SUCCESS */
+	int status; /* the first failure, or MDB_SUCCESS */
 };
 
 static struct lmdb *open_files;
