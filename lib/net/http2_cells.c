@@ -2,8 +2,9 @@
 #include "net/http2_cells.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 /* In front of each piece; `next' while it is spare. */
 struct cell {
@@ -47,10 +48,7 @@ void *cells_malloc(size_t size, void *cells)
 		cell = *spare;
 		*spare = cell->next;
 	} else {
-		cell = malloc(sizeof(*cell) + size);
-		if (cell == NULL) {
-			return NULL;
-		}
+		cell = mem_alloc(sizeof(*cell) + size);
 	}
 	cell->size = size;
 	return cell->piece;
@@ -67,7 +65,7 @@ void cells_free(void *ptr, void *cells)
 	cell = cell_of(ptr);
 	spare = spare_of(cells, cell->size);
 	if (spare == NULL) {
-		free(cell);
+		mem_free(cell);
 		return;
 	}
 	cell->next = *spare;
@@ -109,7 +107,7 @@ void cells_release(struct cells *cells)
 			struct cell *cell = cells->spare[i];
 
 			cells->spare[i] = cell->next;
-			free(cell);
+			mem_free(cell);
 		}
 	}
 }

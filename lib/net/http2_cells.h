@@ -20,8 +20,8 @@ struct cells {
 	struct cell *spare[CELL_SIZES]; /* owned */
 };
 
-/* As malloc, free, calloc and realloc; `cells' is a struct cells.  NULL when
- * there is no memory, which nghttp2 tells us in its turn. */
+/* As malloc, free, calloc and realloc; `cells' is a struct cells.  NULL for
+ * sizes that cannot be. */
 void *cells_malloc(size_t size, void *cells);
 void cells_free(void *ptr, void *cells);
 void *cells_calloc(size_t count, size_t size, void *cells);
