@@ -17,21 +17,41 @@ enum {
 
 void http2_request_init(struct http2_request *q)
 {
-	*q = (struct http2_request){ 0 };
-	buf_init(&q->answer, HTTP2_ANSWER_MAX_BYTES);
+	*q = (struct http2_request){ .conn = NULL };
 }
 
-void http2_request_release(struct http2_request *q)
+struct http2_answer *http2_answer(struct http2_request *q)
 {
-	buf_release(&q->answer);
+	if (q->answer == NULL) {
+		q->answer = mem_alloc(sizeof(*q->answer));
+		buf_init(&q->answer->body, HTTP2_ANSWER_MAX_BYTES);
+		memset(q->answer->len, 0, sizeof(q->answer->len));
+	}
+	return q->answer;
+}
+
+void http2_answer_free(struct http2_answer *a)
+{
+	if (a != NULL) {
+		buf_release(&a->body);
+		mem_free(a);
+	}
+}
+
+struct span http2_body(const struct http2_request *q)
+{
+	if (q->answer == NULL) {
+		return (struct span){ NULL, 0 };
+	}
+	return (struct span){ q->answer->body.data, q->answer->body.len };
 }
 
 struct span http2_value(const struct http2_request *q, enum http2_value which)
 {
-	if (q->value_len[which] == 0) {
+	if (q->answer == NULL || q->answer->len[which] == 0) {
 		return (struct span){ NULL, 0 };
 	}
-	return (struct span){ q->values[which], q->value_len[which] };
+	return (struct span){ q->answer->text[which], q->answer->len[which] };
 }
 
 void http2_link(struct http2 *c, struct http2_request *q)
@@ -74,6 +94,7 @@ static bool http2_is_written(const struct http2_request *q)
 void http2_end(struct http2_request *q, uint32_t error_code)
 {
 	struct http2 *c = q->conn;
+	struct http2_answer *answer = q->answer;
 	enum http2_end end = HTTP2_UNKNOWN;
 
 	if (q->has_head) {
@@ -84,7 +105,8 @@ void http2_end(struct http2_request *q, uint32_t error_code)
 		end = HTTP2_REFUSED;
 	}
 	http2_unlink(q);
-	c->events->on_end(c->self, q, end);
+	c->events->on_end(c->self, q, end); /* may submit it again */
+	http2_answer_free(answer);
 }
 
 /* --- the connection's state -------------------------------------------------- */
@@ -250,7 +272,8 @@ bool http2_has_room(const struct http2 *c, size_t body_bytes)
 {
 	int32_t window;
 
-	if (c->in_flight >= http2_stream_limit(c)) {
+	if (c->in_flight >= http2_stream_limit(c) ||
+		c->heads_waiting >= HTTP2_UNPACKED_MAX) {
 		return false;
 	}
 	/* A head without its body only occupies a stream. */
@@ -267,8 +290,7 @@ static void http2_request_reset(struct http2_request *q)
 	q->body_sent_bytes = 0;
 	q->write_no = 0;
 	q->has_head = false;
-	memset(q->value_len, 0, sizeof(q->value_len));
-	buf_reset(&q->answer);
+	q->answer = NULL;
 }
 
 void http2_submit(
@@ -300,6 +322,8 @@ bool http2_cancel(struct http2_request *q)
 			q->stream_id, NGHTTP2_CANCEL);
 	}
 	http2_unlink(q);
+	http2_answer_free(q->answer);
+	q->answer = NULL;
 	http2_wake(c);
 	return is_written;
 }

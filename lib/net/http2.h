@@ -83,24 +83,24 @@ struct http2_request {
 
 	/* The answer, readable in on_end() of HTTP2_ANSWERED. */
 	int status;
-	struct buf answer;
 
 	/* Ours. */
 	struct http2 *conn; /* NULL: not in flight */
 	struct http2_request *prev;
 	struct http2_request *next;
 	int32_t stream_id;
-	size_t head_at; /* in the connection's heads; length 0: packed */
-	size_t head_len;
+	uint32_t head_at; /* in the connection's heads; length 0: packed */
+	uint32_t head_len;
 	size_t body_sent_bytes;
 	uint64_t write_no; /* the write that carried its head; 0: none yet */
 	bool has_head;     /* the end of the answer's header was seen */
-	uint8_t value_len[HTTP2_VALUE_COUNT];
-	char values[HTTP2_VALUE_COUNT][HTTP2_VALUE_MAX_BYTES];
+	struct http2_answer *answer; /* owned; while it comes */
 };
 
 void http2_request_init(struct http2_request *q);
-void http2_request_release(struct http2_request *q);
+
+/* The answer's body, in on_end(); { NULL, 0 } when there was none. */
+struct span http2_body(const struct http2_request *q);
 
 /* Value of the answer's header field; { NULL, 0 } when absent or too long. */
 struct span http2_value(const struct http2_request *q, enum http2_value which);

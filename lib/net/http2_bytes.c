@@ -16,10 +16,12 @@ enum { READS_PER_TURN = 64 /* then others have a turn */ };
 
 static void http2_read(struct http2 *c)
 {
+	static char in[HTTP2_PACK_BYTES]; /* nothing stays in it */
+
 	c->has_unread = false;
 	for (int reads = 0; reads < READS_PER_TURN; reads++) {
 		struct err err = { 0 };
-		ssize_t n = tls_read(c->tls, c->in, sizeof(c->in), &err);
+		ssize_t n = tls_read(c->tls, in, sizeof(in), &err);
 		ssize_t used;
 
 		if (n == TLS_AGAIN) {
@@ -37,7 +39,7 @@ static void http2_read(struct http2 *c)
 		}
 		c->quiet_mono_ms = clock_mono_ms();
 		used = nghttp2_session_mem_recv(
-			c->session, (const uint8_t *)c->in, (size_t)n);
+			c->session, (const uint8_t *)in, (size_t)n);
 		if (used < 0) {
 			http2_lose(c, nghttp2_strerror((int)used));
 			return;
@@ -121,6 +123,21 @@ static void http2_flush(struct http2 *c)
 	}
 }
 
+/* Has requests submitted and writes them, a few at a time: what they are made
+ * of is needed until then. */
+static void http2_make_room(struct http2 *c)
+{
+	bool is_full;
+
+	do {
+		if (c->state == READY) {
+			c->events->on_room(c->self);
+		}
+		is_full = c->heads_waiting >= HTTP2_UNPACKED_MAX;
+		http2_flush(c);
+	} while (is_full && c->heads_waiting < HTTP2_UNPACKED_MAX);
+}
+
 /* A last word, so that the server does not take us for lost. */
 static void http2_say_goodbye(struct http2 *c)
 {
@@ -140,10 +157,7 @@ void http2_settle(struct http2 *c)
 			(struct span){
 				c->goaway_debug.data, c->goaway_debug.len });
 	}
-	if (c->state == READY) {
-		c->events->on_room(c->self);
-	}
-	http2_flush(c);
+	http2_make_room(c);
 	if (c->state == FINISHING && c->in_flight == 0) {
 		http2_say_goodbye(c);
 	}

@@ -19,7 +19,10 @@
 
 struct nghttp2_session;
 
-enum { HTTP2_PACK_BYTES = 16 * 1024 /* one TLS record */ };
+enum {
+	HTTP2_PACK_BYTES = 16 * 1024, /* one TLS record */
+	HTTP2_UNPACKED_MAX = 64, /* requests; more wait for the next turn */
+};
 
 /*
  * CONNECTING: TLS is being opened.
@@ -30,6 +33,13 @@ enum { HTTP2_PACK_BYTES = 16 * 1024 /* one TLS record */ };
  * CLOSING:    lost or to be closed; ended by http2_settle().
  */
 enum http2_state { CONNECTING, GREETING, READY, FINISHING, CLOSING };
+
+/* What came of an answer; few requests have one at the same time. */
+struct http2_answer {
+	struct buf body;
+	uint8_t len[HTTP2_VALUE_COUNT];
+	char text[HTTP2_VALUE_COUNT][HTTP2_VALUE_MAX_BYTES];
+};
 
 struct http2 {
 	enum http2_state state;
@@ -71,13 +81,16 @@ struct http2 {
 	struct buf head;              /* the frame that is packed */
 
 	char out[HTTP2_PACK_BYTES];
-	char in[HTTP2_PACK_BYTES];
 };
 
 /* --- requests in flight (http2.c) --- */
 
 void http2_link(struct http2 *c, struct http2_request *q);
 void http2_unlink(struct http2_request *q);
+
+/* Has an answer there, empty if it is new; and none any more. */
+struct http2_answer *http2_answer(struct http2_request *q);
+void http2_answer_free(struct http2_answer *a); /* accepts NULL */
 
 /* The one end of a request that is told; `error_code' is HTTP/2's. */
 void http2_end(struct http2_request *q, uint32_t error_code);

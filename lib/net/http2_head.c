@@ -17,7 +17,7 @@ enum {
 	FRAME_HEAD_BYTES = 9,
 	FRAME_MAX_BYTES = 16 * 1024, /* each server takes that much */
 	THEIRS_MAX_BYTES = 2 * 1024, /* what nghttp2 makes of it */
-	KEPT_MAX_BYTES = 64 * 1024,  /* when no head waits */
+	KEPT_MAX_BYTES = 16 * 1024,  /* when no head waits */
 	TABLE_BYTES = 4096,          /* as every connection begins */
 	LITERAL = 0x10,              /* never indexed, not by others either */
 	LITERAL_PATH = LITERAL | 4,  /* the name is the table's fourth */
@@ -81,7 +81,7 @@ void http2_head_put(
 {
 	struct buf *b = &c->heads;
 
-	q->head_at = b->len;
+	q->head_at = (uint32_t)b->len; /* bounded, as the length below */
 	buf_putc(b, LITERAL_PATH);
 	put_text(b, head->path);
 	buf_put(b, head->coded.ptr, head->coded.len);
@@ -92,10 +92,10 @@ void http2_head_put(
 			put_text(b, head->fields[i].value);
 		}
 	}
-	q->head_len = b->len - q->head_at;
+	q->head_len = (uint32_t)(b->len - q->head_at);
 	if (buf_is_over(b) ||
 		q->head_len > FRAME_MAX_BYTES - THEIRS_MAX_BYTES) {
-		BUG("a head of %zu bytes", q->head_len);
+		BUG("a head of %zu bytes", (size_t)q->head_len);
 	}
 	c->heads_waiting++;
 }

@@ -22,7 +22,8 @@ static int http2_on_begin_headers(
 	(void)self;
 	if (q != NULL && !q->has_head) {
 		q->status = 0; /* an interim answer went before */
-		memset(q->value_len, 0, sizeof(q->value_len));
+		http2_answer_free(q->answer);
+		q->answer = NULL;
 	}
 	return 0;
 }
@@ -56,8 +57,10 @@ static int http2_on_header(nghttp2_session *session, const nghttp2_frame *frame,
 	for (int i = 0; i < HTTP2_VALUE_COUNT; i++) {
 		if (span_is(n, value_names[i]) &&
 			value_len <= HTTP2_VALUE_MAX_BYTES) {
-			memcpy(q->values[i], value, value_len);
-			q->value_len[i] = (uint8_t)value_len;
+			struct http2_answer *a = http2_answer(q);
+
+			memcpy(a->text[i], value, value_len);
+			a->len[i] = (uint8_t)value_len;
 		}
 	}
 	return 0;
@@ -71,9 +74,10 @@ static int http2_on_data(nghttp2_session *session, uint8_t flags,
 	(void)flags;
 	(void)self;
 	if (q != NULL) {
-		size_t room = HTTP2_ANSWER_MAX_BYTES - q->answer.len;
+		struct buf *body = &http2_answer(q)->body;
+		size_t room = HTTP2_ANSWER_MAX_BYTES - body->len;
 
-		buf_put(&q->answer, data, len < room ? len : room);
+		buf_put(body, data, len < room ? len : room);
 	}
 	return 0;
 }

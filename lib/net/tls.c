@@ -20,7 +20,10 @@
 #include "net/identity.h"
 #include "net/multi.h"
 
-enum { READ_AHEAD_BYTES = 32 * 1024 };
+enum {
+	READ_AHEAD_BYTES = 17 * 1024, /* a full TLS record */
+	CURL_BYTES = 1024,            /* of libcurl's own reading: none */
+};
 
 struct tls {
 	struct multi *multi; /* owned */
@@ -136,6 +139,7 @@ struct tls *tls_open(struct loop *l, const struct tls_target *target,
 	SET(t->easy, CURLOPT_PROTOCOLS_STR, "https");
 	SET(t->easy, CURLOPT_CONNECT_ONLY, 1L);
 	SET(t->easy, CURLOPT_NOSIGNAL, 1L);
+	SET(t->easy, CURLOPT_BUFFERSIZE, (long)CURL_BYTES);
 	SET(t->easy, CURLOPT_ERRORBUFFER, t->error);
 	SET(t->easy, CURLOPT_CONNECTTIMEOUT_MS,
 		(long)target->connect_timeout_ms);

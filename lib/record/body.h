@@ -21,8 +21,8 @@ struct record_body {
 	bool is_empty_trace; /* the trace has no member yet */
 	bool is_new_trace;   /* t0_us is ours to write */
 	bool is_new_uid;     /* uid is ours to write, into the trace */
-	bool is_shrunk;      /* there is no parsed form any more */
-	bool had_stamp; /* if is_shrunk: the trace has its writer's stamp */
+	bool was_parked;     /* there is no parsed form any more */
+	bool had_stamp; /* if was_parked: the trace has its writer's stamp */
 	char *text;     /* the in-place copy that was parsed */
 	size_t text_cap;
 	struct json_arena arena; /* the values */
@@ -35,21 +35,9 @@ struct record_body {
 	enum reason captured_reason;
 };
 
-/* Where a line is parsed: its copy and the values. */
-struct form {
-	char *text;
-	size_t text_cap;
-	struct json_arena arena;
-};
-
-enum {
-	FORMS_KEPT = 16,
-	NAME_MAX_BYTES = 15, /* of the members that we know */
-};
+enum { NAME_MAX_BYTES = 15 /* of the members that we know */ };
 
 struct record_pool {
-	struct form forms[FORMS_KEPT]; /* of records that were shrunk */
-	size_t form_count;
 	size_t max_bytes;
 	char *uid_seed; /* owned */
 	uint64_t uid_count;
@@ -64,9 +52,6 @@ struct record_pool {
 
 /* A record with whatever its last user has left in it. */
 struct record *pool_take(struct record_pool *pool);
-/* Gives the body the room to parse that another has let go of, if any. */
-void pool_take_form(struct record_body *b);
-void pool_keep_form(struct record_body *b);
 
 /* --- reading: record.c --- */
 

@@ -1,14 +1,8 @@
-/*
- * Where records come from and go back to: their memory is used again, and so is
- * that of the parsed forms which kept records have let go of.
- */
+/* Where records come from and go back to: their memory is used again. */
 #include "base/mem.h"
 #include "record/body.h"
 
-enum {
-	POOL_KEEPS = 4096,
-	FORM_KEPT_BYTES = 64 * 1024, /* of one form */
-};
+enum { POOL_KEEPS = 4096 };
 
 static void destroy(struct record *r)
 {
@@ -34,12 +28,6 @@ void record_pool_free(struct record_pool *pool)
 
 		pool->free = r->next;
 		destroy(r);
-	}
-	while (pool->form_count > 0) {
-		struct form *form = &pool->forms[--pool->form_count];
-
-		mem_free(form->text);
-		mem_free(form->arena.mem);
 	}
 	mem_free(pool->uid_seed);
 	mem_free(pool);
@@ -93,34 +81,4 @@ void record_free(struct record_pool *pool, struct record *r)
 	r->next = pool->free;
 	pool->free = r;
 	pool->free_count++;
-}
-
-void pool_take_form(struct record_body *b)
-{
-	struct record_pool *pool = b->pool;
-
-	if (b->text == NULL && pool->form_count > 0) {
-		struct form form = pool->forms[--pool->form_count];
-
-		b->text = form.text;
-		b->text_cap = form.text_cap;
-		b->arena = form.arena;
-	}
-}
-
-void pool_keep_form(struct record_body *b)
-{
-	struct record_pool *pool = b->pool;
-
-	if (pool->form_count < FORMS_KEPT &&
-		b->text_cap + b->arena.cap <= FORM_KEPT_BYTES) {
-		pool->forms[pool->form_count++] =
-			(struct form){ b->text, b->text_cap, b->arena };
-	} else {
-		mem_free(b->text);
-		mem_free(b->arena.mem);
-	}
-	b->text = NULL;
-	b->text_cap = 0;
-	b->arena = (struct json_arena){ NULL, 0 };
 }

@@ -23,7 +23,7 @@ void body_clear(struct record *r, int64_t in_unix_us)
 	buf_reset(&b->facts);
 	buf_reset(&b->members);
 	b->is_new_trace = b->is_new_uid = false;
-	b->is_shrunk = b->had_stamp = false;
+	b->was_parked = b->had_stamp = false;
 	b->is_empty_task = b->is_empty_trace = false;
 	b->seam = b->trace_end = 0;
 	b->replay_out_unix_us = 0;
@@ -43,7 +43,6 @@ const struct json *body_parse_text(struct record_body *b, struct span text)
 {
 	size_t need = text.len + JSON_PADDING_BYTES;
 
-	pool_take_form(b);
 	if (need > b->text_cap) {
 		mem_free(b->text);
 		b->text_cap = need < 1024 ? 1024 : need;

@@ -217,13 +217,16 @@ void record_write(struct record *r, const char *node, int64_t out_unix_us,
 void record_free(struct record_pool *pool, struct record *r); /* accepts NULL */
 
 /*
- * Lets go of the parsed form, which takes several times the room of the line:
- * for stages that keep many records for long.  Texts and JSON are absent from
- * then on; numbers stay, facts may be added, and it can be decided and written
- * by `node'.
+ * For stages that keep many undecided records for long: what is left of one is
+ * its line and some numbers, in one piece of memory.  The record is gone.
  */
-void record_shrink(struct record *r, const char *node);
-/* Parses it again: all is there as before. */
+struct record_parked;
+struct record_parked *record_park(struct record *r, const char *node);
+
+/* Ends the parking.  Texts and JSON are absent; times, attempt and lease are
+ * there, facts may be added, and it can be decided and written by `node'. */
+struct record *record_unpark(struct record_parked *p);
+/* Parses one that was parked again: all is there as before. */
 void record_restore(struct record *r);
 
 /* --- for readers of traces --- */

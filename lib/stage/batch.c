@@ -10,6 +10,8 @@
 
 enum {
 	BATCH_BYTES = 256 * 1024, /* bounds what a fan-out makes of a batch */
+	FLUSH_BYTES = 32 * 1024,  /* bounds the lines of a batch, or of answers
+	                             that come all at once */
 	RETRY_MOST_MS = 5000,
 	TELL_AGAIN_MS = 60 * 1000,
 };
@@ -28,6 +30,21 @@ void run_consume(struct run *run, struct record *r)
 	r->is_consumed = true;
 }
 
+static void flush(struct run *run)
+{
+	if (run->output == NULL || run->has_failed) {
+		return;
+	}
+	run->unflushed_bytes = 0;
+	if (run->added > 0) {
+		output_added(run->output, run->added);
+		run->added = 0;
+	}
+	if (output_flush(run->output, &run->err) != 0) {
+		run->has_failed = true;
+	}
+}
+
 static void write_record(struct run *run, struct record *r, int64_t now_us)
 {
 	const struct stage *stage = run->stage;
@@ -40,11 +57,17 @@ static void write_record(struct run *run, struct record *r, int64_t now_us)
 	if (stage->output != OUTPUT_NONE &&
 		!(run->options->drops_decided &&
 			r->outcome != OUTCOME_UNDECIDED)) {
+		size_t before = output_buf(run->output)->len;
+
 		record_write(r, is_ours ? run->node : NULL, now_us,
 			output_buf(run->output));
 		run->added++;
+		run->unflushed_bytes += output_buf(run->output)->len - before;
 	}
 	record_free(run->pool, r);
+	if (run->unflushed_bytes >= FLUSH_BYTES) {
+		flush(run);
+	}
 }
 
 void run_emit(struct run *run, struct record *r)
@@ -110,7 +133,7 @@ static bool fill_batch(struct run *run)
 	size_t bytes = 0;
 
 	run->batch = (struct batch){ run->records, 0 };
-	room = room < BATCH_MOST ? room : (size_t)BATCH_MOST;
+	room = room < run->batch_most ? room : run->batch_most;
 	while (run->batch.count < room && bytes < BATCH_BYTES &&
 		input_next(run->input, &line)) {
 		bytes += line.text.len;
@@ -218,20 +241,6 @@ static bool step_source(struct run *run)
 	recovered(run);
 	run->is_awake = run->is_awake || result > 0;
 	return result > 0;
-}
-
-static void flush(struct run *run)
-{
-	if (run->output == NULL || run->has_failed) {
-		return;
-	}
-	if (run->added > 0) {
-		output_added(run->output, run->added);
-		run->added = 0;
-	}
-	if (output_flush(run->output, &run->err) != 0) {
-		run->has_failed = true;
-	}
 }
 
 bool batch_is_blocked(const struct run *run)

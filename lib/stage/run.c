@@ -58,9 +58,10 @@ int64_t run_drain_ms(const struct run *run)
 	return run->options->drain_ms;
 }
 
-void run_set_window(struct run *run, size_t window)
+void run_set_window(struct run *run, size_t window, size_t batch)
 {
 	run->window = window;
+	run->batch_most = batch < BATCH_MOST ? batch : (size_t)BATCH_MOST;
 }
 
 size_t run_held(const struct run *run)

@@ -32,7 +32,9 @@ struct run {
 	struct batch batch; /* over `records'; being handled or held back */
 	size_t held;
 	size_t window;
+	size_t batch_most;
 	size_t added; /* lines since the last output_added() */
+	size_t unflushed_bytes;
 	struct loop_timer retry;
 	struct loop_timer tick;
 	struct loop_timer drain_limit;

@@ -195,6 +195,7 @@ int stage_main(const struct stage *stage, int argc, char **argv)
 	run->stage = stage;
 	run->options = &stage_options;
 	run->window = WINDOW_DEFAULT;
+	run->batch_most = BATCH_MOST;
 	run->backoff_ms = RETRY_FIRST_MS;
 	run->is_awake = true;
 	run->counters.fd = -1;

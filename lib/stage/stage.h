@@ -119,9 +119,9 @@ bool run_is_outlived(const struct run *run);
 /* How long a drain may take: --drain. */
 int64_t run_drain_ms(const struct run *run);
 
-/* At most `window' records are held at once; reading pauses above.  Default:
- * 1024. */
-void run_set_window(struct run *run, size_t window);
+/* At most `window' records are held at once; reading pauses above.  At most
+ * `batch' are parsed at once.  Defaults: 1024 and 256. */
+void run_set_window(struct run *run, size_t window, size_t batch);
 
 /* Takes a record of the batch out of it: the stage now has it and must emit it
  * once.  For asynchronous stages. */

@@ -36,14 +36,13 @@ static void engine_on_written(void *self, struct flight *f)
 static bool engine_on_sending(void *self, struct flight *f)
 {
 	struct engine *e = self;
-	const struct record *r = f->record;
 	int64_t now_unix_ms = clock_unix_ms();
 
-	if (r->lease_unix_ms > 0 && now_unix_ms >= r->lease_unix_ms) {
+	if (f->lease_unix_ms > 0 && now_unix_ms >= f->lease_unix_ms) {
 		engine_conclude(e, f, REASON_LEASE_LOST, 0);
 		return false;
 	}
-	if (r->expires_unix_ms > 0 && now_unix_ms >= r->expires_unix_ms) {
+	if (f->expires_unix_ms > 0 && now_unix_ms >= f->expires_unix_ms) {
 		engine_conclude(e, f, REASON_EXPIRED, 0);
 		return false;
 	}
@@ -130,7 +129,7 @@ static void engine_note(const struct engine *e, struct flight *f)
 		f->registered_unix_ms = 0;
 	}
 	f->has_environment = json_get(device, "environment") != NULL;
-	record_shrink(f->record, e->setup.node);
+	flight_park(f, e->setup.node);
 }
 
 static void engine_admit(struct engine *e, struct record *r)
@@ -378,7 +377,7 @@ int engine_reload(struct engine *e, const struct conf *conf,
 
 static void engine_discard(struct engine *e, struct flight *f)
 {
-	struct record *r = f->record;
+	struct record *r = flight_record(f);
 
 	(void)pool_take_back(f->pool, f);
 	flight_remove(f);

@@ -106,30 +106,29 @@ static void engine_add_facts(
 	const struct engine *e, struct flight *f, const struct answer *a)
 {
 	struct http2_request *q = &f->http;
+	struct record *r = flight_record(f);
 	struct span id = http2_value(q, HTTP2_VALUE_APNS_ID);
 	struct buf name;
 
-	record_fact_int(f->record, "status", q->status);
-	record_fact_text(f->record, "answer", span_of(a->row->name));
+	record_fact_int(r, "status", q->status);
+	record_fact_text(r, "answer", span_of(a->row->name));
 	if (f->shortened_bytes > 0) {
-		record_fact_int(
-			f->record, "shortened", (int64_t)f->shortened_bytes);
+		record_fact_int(r, "shortened", (int64_t)f->shortened_bytes);
 	}
 	if (f->was_elsewhere) {
-		record_fact_text(f->record, "environment",
+		record_fact_text(r, "environment",
 			span_of(e->setup.vendor->endpoint_names[f->endpoint]));
 	}
 	if (a->vendor_unix_ms > 0) { /* for the feedback that push-ack gives */
-		record_fact_int(f->record, "vendor_ms", a->vendor_unix_ms);
+		record_fact_int(r, "vendor_ms", a->vendor_unix_ms);
 	}
 	buf_init(&name, NAME_MAX_BYTES);
 	if (e->setup.vendor->message_name != NULL) {
-		e->setup.vendor->message_name(
-			(struct span){ q->answer.data, q->answer.len }, &name);
+		e->setup.vendor->message_name(http2_body(q), &name);
 		id = (struct span){ name.data, name.len };
 	}
 	if (id.len > 0 && !buf_is_over(&name)) {
-		record_fact_text(f->record, "id", id);
+		record_fact_text(r, "id", id);
 	}
 	buf_release(&name);
 }
@@ -138,8 +137,7 @@ void engine_on_answer(struct engine *e, struct flight *f)
 {
 	struct http2_request *q = &f->http;
 	int64_t now_unix_ms = clock_unix_ms();
-	struct answer a = e->setup.vendor->classify(q->status,
-		(struct span){ q->answer.data, q->answer.len },
+	struct answer a = e->setup.vendor->classify(q->status, http2_body(q),
 		http2_value(q, HTTP2_VALUE_RETRY_AFTER), now_unix_ms);
 
 	skew_note(&e->skew, http2_value(q, HTTP2_VALUE_DATE), now_unix_ms);

@@ -40,7 +40,7 @@ void engine_give_back_request(struct engine *e, struct flight *f)
 void engine_conclude(struct engine *e, struct flight *f, enum reason reason,
 	int64_t after_ms)
 {
-	struct record *r = f->record;
+	struct record *r = flight_record(f);
 
 	if (reason == REASON_AMBIGUOUS &&
 		e->setup.vendor->drops_ambiguous(f->app->account)) {
@@ -62,7 +62,7 @@ void engine_conclude(struct engine *e, struct flight *f, enum reason reason,
 
 void engine_why(struct flight *f, const char *why)
 {
-	record_fact_text(f->record, "why", span_of(why));
+	record_fact_text(flight_record(f), "why", span_of(why));
 }
 
 void engine_lose(struct engine *e, struct flight *f, const char *why)
@@ -76,7 +76,7 @@ void engine_unsent(struct engine *e, struct flight *f, const char *why,
 	enum reason reason, int64_t after_ms)
 {
 	if (f->tries == 0) { /* for push-ack: this was no attempt */
-		record_fact_bool(f->record, "unsent", true);
+		record_fact_bool(flight_record(f), "unsent", true);
 	}
 	engine_why(f, why);
 	engine_conclude(e, f, reason, after_ms);
@@ -107,11 +107,11 @@ bool engine_build(struct engine *e, struct flight *f)
 bool engine_rebuild(struct engine *e, struct flight *f)
 {
 	if (f->request == NULL) {
-		record_restore(f->record);
+		record_restore(flight_record(f));
 		if (!engine_build(e, f)) {
 			return false;
 		}
-		record_shrink(f->record, e->setup.node);
+		flight_park(f, e->setup.node);
 	}
 	return true;
 }

@@ -75,6 +75,9 @@ struct flight *flight_take(struct flight_list *spare, struct record *r)
 		f->http.self = f;
 	}
 	f->record = r;
+	f->parked = NULL;
+	f->expires_unix_ms = 0;
+	f->lease_unix_ms = 0;
 	f->request = NULL;
 	f->registered_unix_ms = 0;
 	f->has_environment = false;
@@ -93,9 +96,27 @@ struct flight *flight_take(struct flight_list *spare, struct record *r)
 	return f;
 }
 
+struct record *flight_record(struct flight *f)
+{
+	if (f->record == NULL) {
+		f->record = record_unpark(f->parked);
+		f->parked = NULL;
+	}
+	return f->record;
+}
+
+void flight_park(struct flight *f, const char *node)
+{
+	f->expires_unix_ms = f->record->expires_unix_ms;
+	f->lease_unix_ms = f->record->lease_unix_ms;
+	f->parked = record_park(f->record, node);
+	f->record = NULL;
+}
+
 void flight_give_back(struct flight_list *spare, struct flight *f)
 {
 	f->record = NULL;
+	f->parked = NULL;
 	flight_prepend(spare, f); /* the one whose memory is warm */
 }
 
@@ -104,7 +125,6 @@ void flight_free_all(struct flight_list *spare)
 	struct flight *f;
 
 	while ((f = flight_shift(spare)) != NULL) {
-		http2_request_release(&f->http);
 		mem_free(f);
 	}
 }

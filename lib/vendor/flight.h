@@ -21,10 +21,14 @@ struct token;
 
 struct flight {
 	struct http2_request http;
-	struct request *request;    /* NULL: not built, or written */
-	size_t body_bytes;          /* of it */
-	size_t shortened_bytes;     /* what its text has lost */
-	struct record *record;      /* held; NULL while the flight is spare */
+	struct request *request; /* NULL: not built, or written */
+	size_t body_bytes;       /* of it */
+	size_t shortened_bytes;  /* what its text has lost */
+	/* Held, in one of these forms; both NULL while the flight is spare. */
+	struct record *record;
+	struct record_parked *parked;
+	int64_t expires_unix_ms;    /* of the record; 0: never */
+	int64_t lease_unix_ms;      /* likewise */
 	int64_t registered_unix_ms; /* of the device token; 0: not told */
 	bool has_environment;       /* the device says which it is of */
 	struct app *app;            /* counted */
@@ -61,6 +65,10 @@ struct flight *flight_shift(struct flight_list *list);
 
 /* The spare ones first, else a new one; ready to be filled. */
 struct flight *flight_take(struct flight_list *spare, struct record *r);
+/* The flight's record, until it is parked: to be decided, or restored. */
+struct record *flight_record(struct flight *f);
+/* Keeps it in little memory while the flight goes on. */
+void flight_park(struct flight *f, const char *node);
 /* Makes it spare again; it must be in no list. */
 void flight_give_back(struct flight_list *spare, struct flight *f);
 /* Frees all spare ones. */

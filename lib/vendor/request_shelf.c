@@ -4,8 +4,8 @@
 #include "base/mem.h"
 
 enum {
-	SPARE_MAX = 256,
-	OUT_MAX = 1024,
+	SPARE_MAX = 64,
+	OUT_MAX = 256,
 };
 
 struct request *request_shelf_take(struct request_shelf *s)

@@ -1,6 +1,9 @@
 /* Records of the runtime into the engine, and back. */
 #include "vendor/sender.h"
 
+/* What is parsed takes several times the room of what is parked. */
+enum { BATCH_MOST = 64 };
+
 static void sender_on_emit(void *self, struct record *r)
 {
 	struct sender *s = self;
@@ -39,7 +42,7 @@ int sender_open(void *self, struct run *run, struct err *err)
 	s->setup.self = s;
 	sender_find_places(s, run_conf(run));
 	s->engine = engine_new(&s->setup, run_conf(run), err);
-	run_set_window(run, (size_t)s->setup.window);
+	run_set_window(run, (size_t)s->setup.window, BATCH_MOST);
 	return s->engine != NULL ? 0 : -1;
 }
 

@@ -259,7 +259,7 @@ static void a_burst_does_not_keep_its_memory(void)
 	for (size_t i = 0; i < 2000; i++) {
 		http2_head_drop(&c, &q[i]);
 	}
-	CHECK(c.heads.cap <= 64 * 1024);
+	CHECK(c.heads.cap <= 16 * 1024);
 	conn_release(&c);
 }
 

@@ -401,24 +401,33 @@ static void replay_takes_back_what_this_node_said(void)
 	end();
 }
 
-/* What was parsed is gone, and its memory used by the next record. */
-static void a_shrunk_record_is_written_as_if_it_were_whole(void)
+/* Its memory is used by the next records meanwhile. */
+static void a_parked_record_comes_back_as_it_was(void)
 {
+	struct record_parked *parked[2];
 	struct record *bare;
 	struct record *stamped;
 	struct record *other;
 
 	begin();
 	bare = line("{\"id\":\"a\"}");
-	record_shrink(bare, "n");
-	stamped =
-		line("{\"id\":\"b\",\"trace\":{\"t0_us\":5000000,\"uid\":\"u\","
-		     "\"n\":[1,2],\"m\":[3,4]}}");
-	record_shrink(stamped, "n");
+	record_fact_int(bare, "first", 1);
+	bare->is_held = true;
+	parked[0] = record_park(bare, "n");
+	stamped = line(
+		"{\"id\":\"b\",\"expires_ms\":7000,\"trace\":"
+		"{\"t0_us\":5000000,\"uid\":\"u\",\"n\":[1,2],\"m\":[3,4]}}");
+	record_add(stamped, "part", span_of("{\"n\":0,\"of\":2}"));
+	parked[1] = record_park(stamped, "n");
+	other = line("{\"id\":\"another one\",\"app\":\"shop\"}");
+	CHECK(span_is(other->app, "shop") && !other->is_held);
+	record_free(pool, line("{\"id\":\"and another one\"}"));
+	bare = record_unpark(parked[0]);
+	stamped = record_unpark(parked[1]);
 	CHECK(stamped->root == NULL && stamped->id.ptr == NULL);
 	CHECK(stamped->t0_unix_us == 5000000);
-	other = line("{\"id\":\"another one\",\"app\":\"shop\"}");
-	CHECK(span_is(other->app, "shop"));
+	CHECK(stamped->expires_unix_ms == 7000);
+	CHECK(bare->is_held && !stamped->is_held);
 	record_restore(stamped);
 	CHECK(span_is(stamped->id, "b") && span_is(stamped->uid, "u"));
 	CHECK(record_passed(stamped, "m"));
@@ -426,13 +435,15 @@ static void a_shrunk_record_is_written_as_if_it_were_whole(void)
 	record_decide(bare, REASON_OK);
 	CHECK(is(written(bare),
 		"{\"id\":\"a\",\"trace\":{\"t0_us\":5000000,\"uid\":\"s-1\","
-		"\"n\":[0,7,{\"status\":200}],\"outcome\":\"accepted\","
-		"\"reason\":\"ok\"}}\n"));
+		"\"n\":[0,7,{\"first\":1,\"status\":200}],"
+		"\"outcome\":\"accepted\",\"reason\":\"ok\"}}\n"));
 	CHECK(is(written(stamped),
-		"{\"id\":\"b\",\"trace\":{\"t0_us\":5000000,\"uid\":\"u\",\"m\":[3,4],"
+		"{\"id\":\"b\",\"expires_ms\":7000,"
+		"\"part\":{\"n\":0,\"of\":2},\"trace\":"
+		"{\"t0_us\":5000000,\"uid\":\"u\",\"m\":[3,4],"
 		"\"n\":[0,7]}}\n"));
 	record_free(pool, other);
-	/* A record that was shrunk is a whole one when it is used again. */
+	/* A record that was parked is a whole one when it is used again. */
 	CHECK(is(written(line("{\"id\":\"c\",\"trace\":{\"t0_us\":5000000,"
 			      "\"uid\":\"u\",\"n\":[1,2]}}")),
 		"{\"id\":\"c\",\"trace\":{\"t0_us\":5000000,\"uid\":\"u\","
@@ -473,7 +484,7 @@ int main(int argc, char **argv)
 		TEST(a_task_is_replaced_and_the_trace_stays),
 		TEST(parts_share_trace_and_identity),
 		TEST(replay_takes_back_what_this_node_said),
-		TEST(a_shrunk_record_is_written_as_if_it_were_whole),
+		TEST(a_parked_record_comes_back_as_it_was),
 		TEST(failing_memory_ends_the_program_cleanly),
 		TEST_END,
 	};
