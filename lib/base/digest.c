@@ -88,14 +88,13 @@ static void sip_rounds(uint64_t v[4], int rounds)
 	}
 }
 
-static uint64_t little_endian(const unsigned char *p, size_t bytes)
+/* Written so that the compiler makes one load of it. */
+static uint64_t eight_bytes(const unsigned char *p)
 {
-	uint64_t n = 0;
-
-	while (bytes-- > 0) {
-		n = n << 8 | p[bytes];
-	}
-	return n;
+	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
+	       (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
+	       (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+	       (uint64_t)p[7] << 56;
 }
 
 static void sip_block(uint64_t v[4], uint64_t block)
@@ -105,24 +104,36 @@ static void sip_block(uint64_t v[4], uint64_t block)
 	v[0] ^= block;
 }
 
-struct digest digest_quick(const void *ptr, size_t len)
+static void sip_begin(uint64_t v[4])
 {
 	/* The key of the paper's test vectors: bytes 0 to 15. */
 	const uint64_t key[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+
+	v[0] = 0x736f6d6570736575 ^ key[0];
+	v[1] = 0x646f72616e646f6d ^ key[1] ^ 0xee;
+	v[2] = 0x6c7967656e657261 ^ key[0];
+	v[3] = 0x7465646279746573 ^ key[1];
+}
+
+static void sip_text(uint64_t v[4], const void *ptr, size_t len)
+{
 	const unsigned char *p = ptr;
+	uint64_t last = (uint64_t)len << 56;
 	size_t left = len;
-	uint64_t v[4] = {
-		0x736f6d6570736575 ^ key[0],
-		0x646f72616e646f6d ^ key[1] ^ 0xee,
-		0x6c7967656e657261 ^ key[0],
-		0x7465646279746573 ^ key[1],
-	};
-	struct digest d;
 
 	for (; left >= 8; left -= 8, p += 8) {
-		sip_block(v, little_endian(p, 8));
+		sip_block(v, eight_bytes(p));
 	}
-	sip_block(v, (uint64_t)len << 56 | little_endian(p, left));
+	while (left-- > 0) {
+		last |= (uint64_t)p[left] << (8 * left);
+	}
+	sip_block(v, last);
+}
+
+static struct digest sip_end(uint64_t v[4])
+{
+	struct digest d;
+
 	v[2] ^= 0xee;
 	for (size_t half = 0; half < 2; half++) {
 		uint64_t out;
@@ -137,6 +148,27 @@ struct digest digest_quick(const void *ptr, size_t len)
 	return d;
 }
 
+struct digest digest_quick(const void *ptr, size_t len)
+{
+	uint64_t v[4];
+
+	sip_begin(v);
+	sip_text(v, ptr, len);
+	return sip_end(v);
+}
+
+struct digest digest_quick_parts(const struct digest_part *parts, size_t count)
+{
+	uint64_t v[4];
+
+	sip_begin(v);
+	for (size_t i = 0; i < count; i++) {
+		sip_block(v, (uint64_t)parts[i].len);
+		sip_text(v, parts[i].ptr, parts[i].len);
+	}
+	return sip_end(v);
+}
+
 struct digest digest_join(const struct digest *a, const struct digest *b)
 {
 	struct digest d;
@@ -147,34 +179,39 @@ struct digest digest_join(const struct digest *a, const struct digest *b)
 	return d;
 }
 
-void digest_hex(const struct digest *d, size_t bytes, char *dst)
+/* Two digits a byte. */
+static char *put_hex(char *dst, const unsigned char *bytes, size_t count)
 {
 	static const char digits[] = "0123456789abcdef";
 
+	for (size_t i = 0; i < count; i++) {
+		*dst++ = digits[bytes[i] >> 4];
+		*dst++ = digits[bytes[i] & 15];
+	}
+	return dst;
+}
+
+void digest_hex(const struct digest *d, size_t bytes, char *dst)
+{
 	if (bytes > DIGEST_BYTES) {
 		BUG("a digest has no %zu bytes", bytes);
 	}
-	for (size_t i = 0; i < bytes; i++) {
-		*dst++ = digits[d->bytes[i] >> 4];
-		*dst++ = digits[d->bytes[i] & 15];
-	}
-	*dst = '\0';
+	*put_hex(dst, d->bytes, bytes) = '\0';
 }
 
 void digest_uuid(const struct digest *d, char dst[UUID_TEXT_BYTES])
 {
+	static const unsigned char groups[] = { 4, 2, 2, 2, 6 };
 	struct digest u = *d;
-	char hex[DIGEST_BYTES * 2 + 1];
-	char *at = dst;
+	const unsigned char *from = u.bytes;
 
 	u.bytes[6] =
 		(unsigned char)((u.bytes[6] & 0x0f) | 0x80); /* version 8 */
 	u.bytes[8] = (unsigned char)((u.bytes[8] & 0x3f) | 0x80); /* variant */
-	digest_hex(&u, DIGEST_BYTES, hex);
-	for (size_t i = 0; i < sizeof(hex); i++) {
-		if (i == 8 || i == 12 || i == 16 || i == 20) {
-			*at++ = '-';
-		}
-		*at++ = hex[i];
+	for (size_t i = 0; i < sizeof(groups); i++) {
+		dst = put_hex(dst, from, groups[i]);
+		*dst++ = '-';
+		from += groups[i];
 	}
+	dst[-1] = '\0'; /* instead of a fifth hyphen */
 }

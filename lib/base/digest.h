@@ -27,6 +27,7 @@ struct digest digest_of_parts(const struct digest_part *parts, size_t count);
  * work, for bytes that nobody can choose who would want two of them to meet.
  */
 struct digest digest_quick(const void *ptr, size_t len);
+struct digest digest_quick_parts(const struct digest_part *parts, size_t count);
 
 /* Both in one: meets another such pair no easier than either does. */
 struct digest digest_join(const struct digest *a, const struct digest *b);

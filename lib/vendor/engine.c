@@ -36,7 +36,7 @@ static void engine_on_written(void *self, struct flight *f)
 static bool engine_on_sending(void *self, struct flight *f)
 {
 	struct engine *e = self;
-	int64_t now_unix_ms = clock_unix_ms();
+	int64_t now_unix_ms = clock_rough_unix_ms();
 
 	if (f->lease_unix_ms > 0 && now_unix_ms >= f->lease_unix_ms) {
 		engine_conclude(e, f, REASON_LEASE_LOST, 0);
@@ -49,7 +49,7 @@ static bool engine_on_sending(void *self, struct flight *f)
 	if (!engine_rebuild(e, f)) {
 		return false;
 	}
-	f->due_mono_ms = clock_mono_ms() + e->setup.timeout_ms;
+	f->due_mono_ms = clock_rough_mono_ms() + e->setup.timeout_ms;
 	flight_append(&e->sent, f);
 	return true;
 }

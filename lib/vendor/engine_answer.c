@@ -136,7 +136,7 @@ static void engine_add_facts(
 void engine_on_answer(struct engine *e, struct flight *f)
 {
 	struct http2_request *q = &f->http;
-	int64_t now_unix_ms = clock_unix_ms();
+	int64_t now_unix_ms = clock_rough_unix_ms();
 	struct answer a = e->setup.vendor->classify(q->status, http2_body(q),
 		http2_value(q, HTTP2_VALUE_RETRY_AFTER), now_unix_ms);
 

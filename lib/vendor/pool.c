@@ -129,7 +129,7 @@ static struct obstacle pool_obstacle(struct pool *p, int64_t now)
 	if (now < c->held_mono_ms) {
 		return obstacle_until(REASON_THROTTLED, c->held_mono_ms, now);
 	}
-	switch (credential_token(c, clock_unix_ms(), now)) {
+	switch (credential_token(c, clock_rough_unix_ms(), now)) {
 	case TOKEN_READY:
 		break;
 	case TOKEN_COMING:
@@ -235,7 +235,7 @@ static void conn_submit(struct conn *conn, struct flight *f)
 	f->tries++;
 	f->last_conn_no = conn->no;
 	if (p->streams++ == 0) {
-		p->heard_mono_ms = clock_mono_ms();
+		p->heard_mono_ms = clock_rough_mono_ms();
 	}
 	http2_submit(conn->http2, q, &head);
 }
@@ -287,7 +287,7 @@ static void pool_connect(struct pool *p);
 
 void pool_pump(struct pool *p)
 {
-	int64_t now = clock_mono_ms();
+	int64_t now = clock_rough_mono_ms();
 	struct obstacle o;
 	bool is_paced = false;
 
@@ -351,7 +351,7 @@ static bool pool_puts_off(struct pool *p, struct flight *f, int64_t now)
 
 void pool_send(struct pool *p, struct flight *f)
 {
-	f->due_mono_ms = clock_mono_ms();
+	f->due_mono_ms = clock_rough_mono_ms();
 	if (pool_puts_off(p, f, f->due_mono_ms)) {
 		return;
 	}
@@ -404,7 +404,7 @@ static void conn_on_end(void *self, struct http2_request *q, enum http2_end end)
 	if (end == HTTP2_ANSWERED) {
 		conn->has_answered = true;
 		p->failures = 0;
-		p->heard_mono_ms = clock_mono_ms();
+		p->heard_mono_ms = clock_rough_mono_ms();
 	} else {
 		breaker_unknown(&p->breaker);
 	}

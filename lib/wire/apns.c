@@ -98,7 +98,7 @@ static void put_id(const struct apns_plan *p, struct request *req)
 		{ p->r->uid.ptr, p->r->uid.len },
 		{ target.ptr, target.len },
 	};
-	struct digest d = digest_of_parts(parts, 2);
+	struct digest d = digest_quick_parts(parts, 2);
 	char uuid[UUID_TEXT_BYTES];
 
 	digest_uuid(&d, uuid);
