@@ -276,8 +276,13 @@ void json_write(struct buf *b, const struct json *v)
 	size_t len = 0;
 	char *text;
 
-	if (yyjson_is_str(val(v))) { /* most are; without an allocation */
+	/* Most are one of these, which need no allocation. */
+	if (yyjson_is_str(val(v))) {
 		json_put_span(b, json_text(v));
+		return;
+	}
+	if (yyjson_is_uint(val(v))) {
+		buf_u64(b, yyjson_get_uint(val(v)));
 		return;
 	}
 	text = yyjson_val_write(val(v), YYJSON_WRITE_NOFLAG, &len);
