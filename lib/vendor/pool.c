@@ -129,7 +129,7 @@ static struct obstacle pool_obstacle(struct pool *p, int64_t now)
 	if (now < c->held_mono_ms) {
 		return obstacle_until(REASON_THROTTLED, c->held_mono_ms, now);
 	}
-	switch (credential_token(c, clock_rough_unix_ms(), now)) {
+	switch (credential_token(c, clock_unix_ms(), now)) {
 	case TOKEN_READY:
 		break;
 	case TOKEN_COMING:
