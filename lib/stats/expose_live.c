@@ -103,7 +103,7 @@ static void put_credential(struct buf *out, const char *node,
 
 static void put_credentials(const struct live *live, struct buf *out)
 {
-	struct credential_list lists[LIVE_NODES_MAX];
+	struct credential_list lists[LIVE_NODES_MAX] = { { 0 } };
 
 	for (size_t i = 0; i < live_count(live); i++) {
 		lists[i] = live_credentials(live, i);

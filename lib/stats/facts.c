@@ -83,11 +83,10 @@ void fact_add(const struct fact *fact, int64_t *value, int64_t said)
 	if (said < least) {
 		return;
 	}
-	if (*value == FACT_NONE) {
-		*value = said;
-	} else if (fact->sort == FACT_SUM) {
+	if (fact->sort == FACT_SUM && *value != FACT_NONE) {
 		*value += said;
-	} else if ((fact->sort == FACT_GREATEST) == (said > *value)) {
+	} else if (*value == FACT_NONE ||
+		   (fact->sort == FACT_GREATEST) == (said > *value)) {
 		*value = said;
 	}
 }

@@ -81,7 +81,7 @@ int gnuplot_run(const struct buf *script, struct err *err)
 {
 	struct err unwritten = { 0 };
 	int ends[2];
-	pid_t pid;
+	pid_t pid = -1;
 	int result;
 
 	if (pipe(ends) != 0) {

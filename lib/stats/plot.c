@@ -52,7 +52,7 @@ static void put_datum(struct buf *out, const char *text)
 {
 	buf_putc(out, '"');
 	for (; *text != '\0'; text++) {
-		buf_putc(out, *text == '"' || *text == '\\' ? '\'' : *text);
+		buf_put(out, *text == '"' || *text == '\\' ? "'" : text, 1);
 	}
 	buf_putc(out, '"');
 }
