@@ -101,7 +101,11 @@ static int range(struct shared *s, struct span key, size_t max,
 static void set_from(struct shared *s, struct span user)
 {
 	buf_reset(&s->from);
-	buf_putc(&s->from, user.ptr == NULL ? '-' : '(');
+	if (user.ptr == NULL) {
+		buf_putc(&s->from, '-');
+		return;
+	}
+	buf_putc(&s->from, '(');
 	buf_put(&s->from, user.ptr, user.len);
 }
 

@@ -94,7 +94,8 @@ static void what_cannot_hold_buckets_is_told(void)
 	struct rates *rates = NULL;
 	struct err err = { 0 };
 
-	CHECK(rates_open(&rates, "lmdb:/no/such/folder/x", &err) == -1 && err.is_usage);
+	CHECK(rates_open(&rates, "lmdb:/no/such/folder/x", &err) == -1 &&
+		err.is_usage);
 	err = (struct err){ 0 };
 	CHECK(rates_open(&rates, "unix:///no/such/socket", &err) == -1);
 	CHECK(!err.is_usage);
