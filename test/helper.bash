@@ -312,6 +312,13 @@ rcli() {
 	"${RCLI[@]}" "$@"
 }
 
+# What waits for its time in QUEUE waits no longer: no test has to.
+all_due() { # QUEUE
+	rcli EVAL "for _, entry in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+		redis.call('ZADD', KEYS[1], 0, entry)
+	end" 1 "{$1}:delayed" >/dev/null
+}
+
 # The stand-in for the vendors, with keys made once for the file.  Sets
 # MOCK_RECEIVED (what it was sent, NDJSON), MOCK_SUMMARY (counts, written at its
 # end), MOCK_CONTROL (see mock_control), MOCK_KEYS (see scripts/mock-certs) and

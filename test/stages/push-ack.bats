@@ -133,15 +133,16 @@ no json
 @test "a retry is settled and stored in one step, and comes back as a device record" {
 	push q "$(device a aa)"
 	claim claimed
-	decide claimed retry throttled '.trace.auth = [1, 2] | .trace.after_ms = 400' >decided
+	decide claimed retry throttled '.trace.auth = [1, 2] | .trace.after_ms = 3600000' >decided
 	begin=$(date +%s%3N)
 	stage_file decided "${ack[@]}"
 	[ "$(in_flight)" -eq 0 ]
 	[ "$(rcli ZCARD '{q}:delayed')" -eq 1 ]
 	due=$(rcli ZRANGE '{q}:delayed' 0 0 WITHSCORES | tail -1)
-	[ "$due" -ge $((begin + 400)) ]
+	[ "$due" -ge $((begin + 3600000)) ]
 	claim early
 	[ ! -s early ]
+	all_due q
 	start b push-pop --redis "$REDIS_URL" --worker w1 --queue q
 	wait_for 1 b.out 5
 	stop b
