@@ -59,7 +59,9 @@ struct record *pool_take(struct record_pool *pool);
 void body_clear(struct record *r, int64_t in_unix_us);
 /* The line becomes this one, without the blanks behind it. */
 void body_set_line(struct record *r, struct span line);
-/* The same for a text that may be written over several lines. */
+/* Makes one line of one that is JSON written over several. */
+void body_flatten(struct record_body *b);
+/* body_set_line() and that. */
 void body_set_text(struct record *r, struct span text);
 /* Parses a text in the room of the body; NULL when it is not one JSON value. */
 const struct json *body_parse_text(struct record_body *b, struct span text);
@@ -67,6 +69,8 @@ const struct json *body_parse_text(struct record_body *b, struct span text);
 int body_parse(struct record *r) MUST_CHECK;
 /* Reads the line, which is trimmed, into a record that was cleared. */
 void body_read(struct record *r);
+/* The second half of that, when the line was parsed already. */
+void body_take(struct record *r, bool is_object);
 /* Finds the seam; the line ends in the brace of the root. */
 void body_find_seam(struct record *r, struct span trace_name);
 void body_give_uid(struct record *r);
@@ -94,6 +98,8 @@ void members_index(unsigned char first[NAME_MAX_BYTES + 1]);
  * `*last' is the name of the last member, `*traces' how many `trace' there are.
  */
 struct span members_take(struct record *r, struct span *last, unsigned *traces);
+/* How many members `trace' the parsed line has. */
+size_t members_trace_count(const struct record *r);
 /* Takes token and platform of `device'; -1 when it is none. */
 int members_device(struct record *r) MUST_CHECK;
 /* Has it one of these members?  All are known to our table. */

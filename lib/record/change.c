@@ -52,55 +52,72 @@ static void compose(const struct record *r, struct span json, struct buf *whole)
 	buf_text(whole, "}}");
 }
 
-/* The whole line of `r' with another task; false when that is no object. */
-static bool with_task(const struct record *r, struct span json, struct buf *out)
+/* `json' and the trace of `r', parsed.  False when what came of it is no object,
+ * or has another trace. */
+static bool joined(
+	const struct record *r, struct span json, struct record *fresh)
 {
-	struct record *task = pool_take(r->body->pool);
-	struct buf bare;
-	bool is_object;
+	buf_reset(&fresh->body->line);
+	compose(r, json, &fresh->body->line);
+	body_flatten(fresh->body);
+	return body_parse(fresh) == 0 && members_trace_count(fresh) == 1;
+}
 
-	body_clear(task, 0);
-	body_set_text(task, json);
-	is_object = body_parse(task) == 0;
-	if (is_object) {
-		buf_init(&bare, SIZE_MAX);
-		record_task(task, NULL, &bare);
-		compose(r, (struct span){ bare.data, bare.len }, out);
-		buf_release(&bare);
+/*
+ * A parsed record with the trace of `r' and another task; NULL when that is no
+ * object.  With its last brace put behind the trace a text is an object exactly
+ * when it was one before, so that nearly always one look is enough.
+ */
+static struct record *with_task(const struct record *r, struct span json)
+{
+	struct record *fresh = pool_take(r->body->pool);
+	struct buf bare;
+
+	body_clear(fresh, r->in_unix_us);
+	if (json.len >= 2 && json.ptr[0] == '{' &&
+		json.ptr[json.len - 1] == '}' && joined(r, json, fresh)) {
+		return fresh;
 	}
-	record_free(r->body->pool, task);
-	return is_object;
+	body_set_text(fresh, json);
+	if (body_parse(fresh) != 0) {
+		record_free(r->body->pool, fresh);
+		return NULL;
+	}
+	buf_init(&bare, SIZE_MAX);
+	record_task(fresh, NULL, &bare);
+	/* Whatever it says: body_take() has a reason for each. */
+	(void)joined(r, (struct span){ bare.data, bare.len }, fresh);
+	buf_release(&bare);
+	return fresh;
 }
 
 int record_replace(struct record *r, struct span json)
 {
-	struct record_body *b = r->body;
+	struct record_body *spent = r->body;
 	struct record old = *r;
-	struct buf whole;
-	struct buf facts = b->facts;
-	int64_t replay_out_unix_us = b->replay_out_unix_us;
+	struct record *fresh = with_task(r, json);
+	struct buf facts;
 
-	buf_init(&whole, SIZE_MAX);
-	if (!with_task(r, json, &whole)) {
+	if (fresh == NULL) {
 		return -1;
 	}
-	buf_release(&b->line);
-	b->line = whole;
-	buf_init(&b->facts, SIZE_MAX);
-	body_clear(r, old.in_unix_us);
-	body_read(r);
+	body_take(fresh, fresh->root != NULL);
+	*r = *fresh;
 	/* What was found out before stands before what is wrong with it now. */
-	if (facts.len > 0 && b->facts.len > 0) {
+	facts = spent->facts;
+	spent->facts = r->body->facts;
+	if (facts.len > 0 && spent->facts.len > 0) {
 		buf_putc(&facts, ',');
 	}
-	buf_put(&facts, b->facts.data, b->facts.len);
-	buf_release(&b->facts);
-	b->facts = facts;
-	b->replay_out_unix_us = replay_out_unix_us;
+	buf_put(&facts, spent->facts.data, spent->facts.len);
+	r->body->facts = facts;
+	r->body->replay_out_unix_us = spent->replay_out_unix_us;
 	r->now_unix_us = old.now_unix_us;
 	r->is_timeless = old.is_timeless;
 	r->next = old.next;
 	r->place = old.place;
+	fresh->body = spent;
+	record_free(spent->pool, fresh);
 	return 0;
 }
 

@@ -187,6 +187,21 @@ static const struct member *member_of(
 	return NULL;
 }
 
+size_t members_trace_count(const struct record *r)
+{
+	struct json_iter it = json_iter(r->root);
+	struct json_member some[JSON_SOME];
+	size_t traces = 0;
+	size_t count;
+
+	while ((count = json_members(&it, some, JSON_SOME)) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			traces += span_is(some[i].name, "trace");
+		}
+	}
+	return traces;
+}
+
 bool members_has_any(const struct record *r, const char *const *names)
 {
 	for (; *names != NULL; names++) {

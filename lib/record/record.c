@@ -123,12 +123,11 @@ static void move_trace_last(struct record *r)
 }
 
 /* Reads body->line, which holds one trimmed line. */
-void body_read(struct record *r)
+void body_take(struct record *r, bool is_object)
 {
 	struct span last = { NULL, 0 };
 	struct span bad;
 	unsigned traces = 0;
-	bool is_object = body_parse(r) == 0;
 
 	/* What stages add may take a line over the maximum, a task may not be. */
 	if (r->body->line.len > r->body->pool->max_bytes &&
@@ -169,6 +168,11 @@ void body_read(struct record *r)
 	}
 }
 
+void body_read(struct record *r)
+{
+	body_take(r, body_parse(r) == 0);
+}
+
 void body_set_line(struct record *r, struct span line)
 {
 	while (line.len > 0 && is_blank(line.ptr[line.len - 1])) {
@@ -179,19 +183,22 @@ void body_set_line(struct record *r, struct span line)
 	buf_put(&r->body->line, line.ptr, line.len);
 }
 
-void body_set_text(struct record *r, struct span text)
+void body_flatten(struct record_body *b)
 {
-	char *at;
-	char *end;
+	char *at = b->line.data;
+	char *end = at + b->line.len;
 
-	body_set_line(r, text);
-	at = r->body->line.data;
-	end = at + r->body->line.len;
 	/* Inside a valid JSON text a newline can only be white space. */
 	while (at < end &&
 		(at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
 		*at++ = ' ';
 	}
+}
+
+void body_set_text(struct record *r, struct span text)
+{
+	body_set_line(r, text);
+	body_flatten(r->body);
 }
 
 struct record *record_read(struct record_pool *pool, const char *line,

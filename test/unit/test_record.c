@@ -303,6 +303,17 @@ static void a_task_is_replaced_and_the_trace_stays(void)
 	r = line("{\"app\":\"a\",\"jws\":\"x\",\"trace\":{\"t0_us\":1,"
 		 "\"pop\":[0,1,{\"uid\":\"u\",\"receipt\":\"w:1\"}]}}");
 	CHECK(record_replace(r, span_of("[1]")) == -1);
+	/* What would be an object if only its last brace stood elsewhere. */
+	CHECK(record_replace(r, span_of("{\"a\":1}{\"b\":2}")) == -1);
+	CHECK(record_replace(r, span_of("{\"a\":{}")) == -1);
+	CHECK(record_replace(r, span_of("{\"a\":{\"b\":1}")) == -1);
+	CHECK(record_replace(r, span_of("{\"a\":\"}")) == -1);
+	CHECK(record_replace(r, span_of("{\"a\":\"{}")) == -1);
+	CHECK(record_replace(r, span_of("{\"a\":[}")) == -1);
+	CHECK(record_replace(r, span_of("{\"a\":1,}")) == -1);
+	CHECK(record_replace(r, span_of("{,}")) == -1);
+	CHECK(record_replace(r, span_of("}")) == -1);
+	CHECK(record_replace(r, span_of("")) == -1);
 	CHECK(span_is(r->app, "a"));
 	CHECK(record_replace(r,
 		      span_of(" {\"id\":\"new\",\"trace\":{\"uid\":\"forged\"}} ")) ==
