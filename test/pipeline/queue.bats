@@ -213,6 +213,28 @@ reasons() {
 	stop run 40
 }
 
+@test "nor by a task that had waited for its quota" {
+	export BATS_TEST_TIMEOUT=$((90 * PUSH_TEST_SLOW))
+	conf '{"apps": {"shop": {"quota": {"limit": 1, "per": "500ms", "wait": "1h"}}}}'
+	task one '{}' >tasks
+	task three '{device: null, devices: [
+		{platform: "android", token: "unavailable-20-x"}, {platform: "android", token: "silent-"},
+		{platform: "ios", token: "00ab"}]}' >>tasks
+	start run push-run -c push.conf
+	chain_push tasks push:normal
+	is_apart() { [ "$(rcli --scan --pattern '{push:normal}:apart:*' | wc -l)" = 1 ]; }
+	wait_until 20 is_apart
+	has_in results 'map(.trace.reason) | contains(["quota-wait"])'
+	kill -KILL "$(child_of_run push-fcm)"
+	seen_again() { grep -q '"reason":"set-apart"' results; }
+	wait_until 30 seen_again
+	has_in results 'map(select(.trace.reason == "set-apart")) | length == 1
+		and .[0].device.token == "unavailable-20-x" and (.[0].trace.pop[2] | .attempt == 2 and .whole)'
+	[ "$(jq -s 'map(select(.token == "unavailable-20-x")) | length' "$MOCK_RECEIVED")" = 1 ]
+	[ "$(received_count 00ab)" = 1 ]
+	stop run 40
+}
+
 @test "what is set apart is forgotten with the task" {
 	task two '{device: null, devices: [{platform: "android", token: "unavailable-1-x"}, {platform: "ios", token: "00aa"}]}' >tasks
 	chain_push tasks push:normal
