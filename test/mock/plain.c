@@ -19,7 +19,6 @@ struct plain {
 	struct buf out;     /* what is not yet in c->out */
 	struct exchange *x; /* the request being read or answered, or NULL */
 	size_t body_bytes;  /* of it, as announced */
-	bool has_head;      /* it is past its empty line */
 	bool has_host;      /* and named its host, as it must */
 	bool has_length;
 	bool is_last; /* the connection ends with its answer */
@@ -183,7 +182,7 @@ static void plain_end(struct connection *c)
 	}
 	p->x = NULL;
 	p->body_bytes = 0;
-	p->has_head = p->has_host = p->has_length = false;
+	p->has_host = p->has_length = false;
 	if (p->is_last) {
 		p->is_over = true;
 	}
@@ -252,8 +251,8 @@ static size_t head_bytes(const struct buf *in)
 	return 0;
 }
 
-/* Takes the head off when it is whole; false: later, or it was refused. */
-static bool plain_take_head(struct connection *c)
+/* Takes the head off when it is whole; NULL: later, or it was refused. */
+static struct exchange *plain_take_head(struct connection *c)
 {
 	struct plain *p = c->plain;
 	size_t len = head_bytes(&p->in);
@@ -263,18 +262,17 @@ static bool plain_take_head(struct connection *c)
 		if (p->in.len > HEAD_MAX_BYTES) {
 			plain_refuse(c, 431);
 		}
-		return false;
+		return NULL;
 	}
 	p->x = connection_take_exchange(c);
 	p->x->stream_id = (int32_t)++c->begun;
 	status = read_head(p, (struct span){ p->in.data, len });
 	if (status != 0) {
 		plain_refuse(c, status);
-		return false;
+		return NULL;
 	}
 	plain_eat(p, len);
-	p->has_head = true;
-	return true;
+	return p->x;
 }
 
 static int plain_read(struct connection *c, const uint8_t *ptr, size_t len)
@@ -286,17 +284,16 @@ static int plain_read(struct connection *c, const uint8_t *ptr, size_t len)
 		return -1;
 	}
 	/* The next one is looked at when this one is answered. */
-	while (!p->is_over && !c->is_doomed &&
-		(p->x == NULL || !p->x->is_judged) && p->in.len > 0) {
-		if (!p->has_head && !plain_take_head(c)) {
+	while (!p->is_over && !c->is_doomed && p->in.len > 0 &&
+		(p->x == NULL || !p->x->is_judged)) {
+		struct exchange *x = p->x != NULL ? p->x : plain_take_head(c);
+
+		if (x == NULL || p->in.len < p->body_bytes) {
 			break;
 		}
-		if (p->in.len < p->body_bytes) {
-			break;
-		}
-		buf_put(&p->x->body, p->in.data, p->body_bytes);
+		buf_put(&x->body, p->in.data, p->body_bytes);
 		plain_eat(p, p->body_bytes);
-		answer_request(p->x);
+		answer_request(x);
 	}
 	connection_touch(c);
 	return 0;
