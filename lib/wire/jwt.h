@@ -78,9 +78,6 @@ int jwt_sign(const struct jwt_key *key, struct span header, struct span claims,
 /* True when ES256 signatures of this process repeat for equal content. */
 bool jwt_is_deterministic(const struct jwt_key *key);
 
-/* Appends base64url without padding. */
-void jwt_put_base64url(struct buf *out, const void *ptr, size_t len);
-
 /* --- checking --- */
 
 enum jwt_fault {

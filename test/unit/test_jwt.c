@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "test.h"
+#include "wire/base64url.h"
 
 #define KEYS "test/fixtures/keys/"
 
@@ -199,7 +200,7 @@ static void a_signature_of_zeros_or_of_another_length_is_none(void)
 	buf_init(&sig, 200);
 	for (size_t len = 0; len <= sizeof(zeros); len++) {
 		buf_reset(&sig);
-		jwt_put_base64url(&sig, zeros, len);
+		base64url_put(&sig, zeros, len);
 		join(text, rfc_es256_header, rfc_claims, buf_string(&sig));
 		CHECK(check(&t, text, key) == JWT_BAD_SIGNATURE);
 	}
@@ -240,7 +241,7 @@ static enum jwt_fault fault_of_header(const char *header)
 
 	jwt_init(&t, 65536);
 	buf_init(&text, 65536);
-	jwt_put_base64url(&text, header, strlen(header));
+	base64url_put(&text, header, strlen(header));
 	buf_text(&text, ".e30.AAAA");
 	fault = jwt_parse(&t, (struct span){ text.data, text.len });
 	buf_release(&text);
