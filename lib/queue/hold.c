@@ -259,6 +259,9 @@ int hold_renew(struct hold *h, struct err *err)
 	int got = ask(h, "", &holder, &left_ms, err);
 
 	mem_free(holder);
+	if (got < 0) {
+		err->is_usage = false; /* permissions come back, too */
+	}
 	return got == 1 ? in_use(h, "it took the name", err) : got;
 }
 

@@ -145,12 +145,19 @@ none_refused() {
 	chain_push tasks push:high
 	wait_until 20 grep -q "does not permit this to our user" run.err
 	wait_until 5 has_refused 6
+	# Not only claims: the worker's name could not be renewed either.
+	wait_until 30 name_runs_out
 	rcli ACL SETUSER push-worker +evalsha >/dev/null
 	wait_until 40 chain_is_settled || { cat run.err && return 1; }
 	wait_until 10 all_received 200
 	stop run 40
 	[ "$status" -eq 0 ]
 	[ "$(jq -r 'select(.program == "push-pop" and (.text | contains("does not permit"))) | .text' run.err | wc -l)" -eq 1 ]
+}
+
+# It is renewed every three seconds, for ten.
+name_runs_out() {
+	[ "$(rcli PTTL "$(rcli --scan --pattern '{push:high}:worker:*')")" -lt 6000 ]
 }
 
 has_refused() {
