@@ -84,7 +84,10 @@ def dedupe_key(task, vendor, token):
 def commands(folder):
     """Each command of the append-only files, oldest first; a torn end is left out."""
     with open(glob.glob(os.path.join(folder, "*.manifest"))[0]) as f:
-        names = [line.split()[1] for line in f if line.rstrip().endswith("type i")]
+        # "file NAME seq 1 type i", and from Redis 8 on " startoffset 0" behind it.
+        names = [line.split()[1] for line in f if line.split()[4:6] == ["type", "i"]]
+    if not names:
+        raise Trouble("Redis' append-only file cannot be read")
     for name in names:
         with open(os.path.join(folder, name), "rb") as f:
             data = f.read()
