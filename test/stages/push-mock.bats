@@ -814,6 +814,8 @@ expired() {
 	[ "$code" = 401 ]
 	by_name oauth2.googleapis.com /token
 	[ "$(jq -r .error body)" = invalid_request ]
+	by_name sentry.io /api/42/envelope/
+	[ "$(jq -r .detail body)" = 'no X-Sentry-Auth' ]
 }
 
 @test "APNs speaks only HTTP/2" {
