@@ -331,6 +331,33 @@ rows_hold() { # ROWS COUNT
 	has '.[0].trace | .reason == "throttled" and .after_ms >= 60000'
 }
 
+@test "a bad day: the records and what Apple has seen agree to the last one" {
+	own_mock
+	mock_control '{"apns": {"goaway_after": 97, "refuse_every": 13, "reset_every": 29, "close_after": 210,
+		"error": {"status": 429, "reason": "TooManyRequests", "ratio": 0.05, "retry_after_s": 30}}}'
+	tasks 3000 >in
+	stage_file in push-apns -c push.conf --window 200
+	[ "$status" -eq 0 ]
+	has 'length == 3000 and (map(.device.token) | unique | length) == 3000
+		and all(.trace.reason | IN("ok", "throttled", "ambiguous"))'
+	has 'map(select(.trace.reason == "throttled")) | length > 50 and all(.trace.after_ms >= 30000)'
+	# What each record says, and what the account says of its token: an answer that was
+	# written to a connection which then broke may not have come.
+	jq -es --slurpfile out "$output_file" '
+		(map({key: .token, value: .status}) | group_by(.key)
+			| map({key: .[0].key, value: map(.value)}) | from_entries) as $seen
+		| $out | all($seen[.device.token] as $answers
+			| ($answers | length) == 1
+			and if .trace.reason == "ok" then $answers == [200]
+				elif .trace.reason == "throttled" then $answers == [429]
+				else true end)' "$MOCK_RECEIVED"
+	jq -es --slurpfile out "$output_file" '(map(select(.status == 0)) | length) as $unanswered
+		| ($out | map(select(.trace.reason == "ambiguous")) | length) >= $unanswered and $unanswered > 50' \
+		"$MOCK_RECEIVED"
+	mock_summary
+	jq -e '.apns | .requests == 3000 and .repeats == 0 and .refused > 100 and .goaways > 10' "$MOCK_SUMMARY"
+}
+
 @test "a later attempt waits longer" {
 	stage "$(task "$(token 7e5e00)" '{"trace": {"t0_us": 1763627000000000, "pop": [0, 1,
 		{"q": "push", "uid": "h1", "receipt": "w1:1", "attempt": 3}]}}')" push-apns -c push.conf
