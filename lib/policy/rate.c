@@ -2,6 +2,7 @@
 #include "policy/rate.h"
 
 #include "base/num.h"
+#include "policy/fanout.h"
 
 enum { US_PER_MS = 1000 };
 
@@ -54,5 +55,8 @@ int64_t rate_units(const struct record *r)
 	size_t n = json_count(json_get(r->root, "users")) +
 		   json_count(json_get(r->root, "devices"));
 
+	if (r->is_whole && fanout_after(r).ptr != NULL) {
+		return FANOUT_PAGE;
+	}
 	return n > 0 ? (int64_t)n : 1;
 }

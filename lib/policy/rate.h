@@ -38,7 +38,8 @@ void rate_take(struct rate_ask *ask, double *full_us);
  * have been checked.  A missing limit or per is 0. */
 struct rate rate_from(const struct json *v);
 
-/* How many notifications a task asks for: its users and devices, 1 at least. */
+/* How many notifications a task asks for: its users and devices, 1 at least.  The
+ * rest of a segment tells how many users the page before it had. */
 int64_t rate_units(const struct record *r);
 
 #endif

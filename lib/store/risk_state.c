@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "policy/fanout.h"
 #include "store/rates.h"
 #include "store/stops.h"
 #include "store/store.h"
@@ -154,13 +153,12 @@ static void make_room(struct risk_state *s, size_t room)
 	}
 }
 
-/* What comes again was counted when it came first; but what waited for its
- * quota then never got here. */
+/* What comes again was counted when it came first; but what waited for its quota
+ * then never got here, and the rest of a segment counts for the page before. */
 static bool is_counted(
 	const struct record *r, const struct risk_verdict *verdict)
 {
-	bool is_first =
-		!r->is_resumed || (r->is_whole && fanout_after(r).ptr == NULL);
+	bool is_first = !r->is_resumed || r->is_whole;
 
 	return r->outcome == OUTCOME_UNDECIDED && !verdict->is_hit &&
 	       is_first && r->attempt <= 1;

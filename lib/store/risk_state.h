@@ -36,7 +36,7 @@ size_t risk_state_stop_count(const struct risk_state *s);
  * Judges undecided records by rules, stops and surges, the latter in one round
  * trip: *verdicts, borrowed until the next call, has one a record, by place.
  * Redelivered and resumed records are no surge: they were counted when they came
- * first.  -1: a temporary failure, to be tried again.
+ * first, but for those that never came so far and for the rest of a segment.  -1: a temporary failure, to be tried again.
  */
 int risk_state_judge(struct risk_state *s, struct risk_rules *rules,
 	struct record *const *records, size_t count,

@@ -265,6 +265,19 @@ no_surge() {
 	done
 }
 
+@test "a campaign to a segment is cut off in the middle of it" {
+	echo '{"risk":{"surges":[{"limit":1400,"per":"24h"}]}}' >push.conf
+	rest() { # AFTER ATTEMPT
+		printf '{"app":"a","campaign":"c","segment":"all","segment_after":"%s","trace":{"t0_us":1763627000000000,"pop":[0,1,{"q":"q","uid":"u1","receipt":"w:1","attempt":%d,"resumed":true,"whole":true}]}}\n' "$1" "$2"
+	}
+	{
+		echo '{"app":"a","campaign":"c","segment":"all","trace":{"t0_us":1763627000000000,"pop":[0,1,{"q":"q","uid":"u1","receipt":"w:1","attempt":1}]}}'
+		rest u0500 1 && rest u0500 2 && rest u1000 1 && rest u1500 1
+	} >in
+	stage_file in push-risk -c push.conf --replay
+	has 'map(.trace.reason) == [null, null, null, null, "risk-surge"]'
+}
+
 @test "surges are counted together by all workers of a Redis" {
 	redis_up
 	echo '{"redis":"'"$REDIS_URL"'","risk":{"surges":[{"limit":5,"per":"1h"}]}}' >push.conf
