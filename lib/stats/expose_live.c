@@ -122,6 +122,23 @@ static void put_credentials(const struct live *live, struct buf *out)
 	}
 }
 
+static void put_rules(const struct live *live, struct buf *out)
+{
+	sample_family(out, "push_risk_rule_records_total", "counter",
+		"Records that met a rule of push-risk.");
+	for (size_t i = 0; i < live_count(live); i++) {
+		const struct live_node *node = live_at(live, i);
+
+		for (size_t n = 0; n < node->rules.count; n++) {
+			buf_text(out, "push_risk_rule_records_total{");
+			sample_label(out, "node", node->name);
+			sample_label(
+				out, "rule", node->rules.items[n].name.text);
+			sample_end(out, node->rules.items[n].count);
+		}
+	}
+}
+
 static void put_outcomes(const struct live *live, struct buf *out)
 {
 	sample_family(out, "push_node_outcomes_total", "counter",
@@ -189,5 +206,6 @@ void expose_live(const struct live *live, struct buf *out)
 	put_live(live, out);
 	put_facts(live, out);
 	put_credentials(live, out);
+	put_rules(live, out);
 	put_outcomes(live, out);
 }

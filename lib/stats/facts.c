@@ -159,3 +159,70 @@ void credential_list_add(
 		}
 	}
 }
+
+/* The name's place, new with 0 or old; NULL when there is no room. */
+static struct counted *counted_of(struct counted_list *list, struct span name)
+{
+	struct counted *c;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (label_is(&list->items[i].name, name)) {
+			return &list->items[i];
+		}
+	}
+	if (list->count == COUNTED_MAX) {
+		return NULL;
+	}
+	list->items =
+		mem_resize(list->items, list->count + 1, sizeof(*list->items));
+	c = &list->items[list->count++];
+	label_set(&c->name, name);
+	c->count = 0;
+	return c;
+}
+
+void counted_list_release(struct counted_list *list)
+{
+	mem_free(list->items);
+	*list = (struct counted_list){ 0 };
+}
+
+/* Names that are no labels share one, so they are added up first. */
+static struct counted_list counted_list_read(const struct json *object)
+{
+	struct counted_list list = { 0 };
+	struct json_iter it = json_iter(object);
+	const struct json *item;
+
+	while ((item = json_next(&it)) != NULL) {
+		struct counted *c = counted_of(&list, label_text(it.name));
+		int64_t n;
+
+		if (c != NULL && json_int(item, &n) == 0 && n > 0) {
+			c->count += (uint64_t)n;
+		}
+	}
+	return list;
+}
+
+void counted_list_advance(struct counted_list *totals,
+	struct counted_list *last, const struct json *object)
+{
+	struct counted_list said = counted_list_read(object);
+
+	for (size_t i = 0; i < said.count; i++) {
+		const struct counted *now = &said.items[i];
+		const struct span name = { now->name.text, now->name.len };
+		struct counted *before = counted_of(last, name);
+		struct counted *total = counted_of(totals, name);
+
+		if (before == NULL || total == NULL) {
+			continue;
+		}
+		if (now->count > before->count) {
+			total->count += now->count - before->count;
+		}
+		before->count = now->count;
+	}
+	counted_list_release(&said);
+}

@@ -64,4 +64,25 @@ void credential_list_release(struct credential_list *list);
 void credential_list_add(
 	struct credential_list *into, const struct credential_list *from);
 
+/* What is counted by name: push-risk's rules. */
+struct counted {
+	struct stats_label name;
+	uint64_t count;
+};
+
+enum { COUNTED_MAX = 128 }; /* names of one node; others are left out */
+
+/* Zeroed is empty. */
+struct counted_list {
+	struct counted *items; /* owned */
+	size_t count;
+};
+
+void counted_list_release(struct counted_list *list);
+
+/* Adds to `totals' what the members of `object' are more than in `last', which
+ * becomes them. */
+void counted_list_advance(struct counted_list *totals,
+	struct counted_list *last, const struct json *object);
+
 #endif

@@ -45,6 +45,7 @@ struct process {
 	uint64_t held;
 	int64_t facts[FACTS_MAX];
 	struct credential_list credentials; /* owned */
+	struct counted_list rules;          /* as it said last; owned */
 	struct sample last;
 	struct sample
 		before;    /* the second before, for those not yet heard of */
@@ -202,6 +203,12 @@ static void restart_around(struct live *c, size_t rank, int64_t now_mono_ms)
 	}
 }
 
+static void process_release(struct process *p)
+{
+	credential_list_release(&p->credentials);
+	counted_list_release(&p->rules);
+}
+
 static struct process *process_find(
 	struct live *c, size_t node, const char *host, int64_t pid)
 {
@@ -243,6 +250,7 @@ static void facts_take(
 	}
 	credential_list_release(&p->credentials);
 	p->credentials = credential_list_read(json_get(said, "credentials"));
+	counted_list_advance(&node->rules, &p->rules, json_get(said, "rules"));
 }
 
 static void process_take(
@@ -304,7 +312,7 @@ static int take(struct live *c, const struct json *said, int64_t now_mono_ms)
 		}
 		p = &c->processes[c->process_count++];
 	} else {
-		credential_list_release(&p->credentials);
+		process_release(p);
 	}
 	*p = (struct process){ .node = place,
 		.pid = pid,
@@ -324,7 +332,10 @@ struct live *live_new(void)
 void live_free(struct live *c)
 {
 	for (size_t i = 0; c != NULL && i < c->process_count; i++) {
-		credential_list_release(&c->processes[i].credentials);
+		process_release(&c->processes[i]);
+	}
+	for (size_t i = 0; c != NULL && i < c->node_count; i++) {
+		counted_list_release(&c->nodes[i].rules);
 	}
 	mem_free(c);
 }
@@ -354,7 +365,7 @@ void live_sweep(struct live *c, int64_t now_mono_ms)
 		if (now_mono_ms - p->last_mono_ms <= LIVE_STALE_MS) {
 			continue;
 		}
-		credential_list_release(&p->credentials);
+		process_release(p);
 		*p = c->processes[--c->process_count];
 		restart_around(c, rank, now_mono_ms);
 	}

@@ -46,6 +46,7 @@ struct live_node {
 	uint64_t outcomes[OUTCOME_COUNT];
 	bool has_fact[FACTS_MAX];  /* it was said at least once */
 	uint64_t facts[FACTS_MAX]; /* of FACT_TOTAL */
+	struct counted_list rules; /* push-risk's; owned */
 };
 
 /* A node now. */

@@ -404,6 +404,19 @@ static void put_depths(const struct depths *depths, struct buf *out)
 	buf_putc(out, ']');
 }
 
+static void put_rules(struct buf *out, const struct counted_list *rules)
+{
+	json_put_name(out, "rules");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < rules->count; i++) {
+		begin(out);
+		put_text(out, "rule", rules->items[i].name.text);
+		put_u64(out, "records", rules->items[i].count);
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+}
+
 static void put_live(const struct live *live, struct buf *out)
 {
 	json_put_name(out, "live");
@@ -423,6 +436,7 @@ static void put_live(const struct live *live, struct buf *out)
 		}
 		put_u64(out, "inside", now.inside);
 		put_facts(out, live, i);
+		put_rules(out, &node->rules);
 		for (int t = 0; t < LIVE_TOTAL_COUNT; t++) {
 			enum live_total total = (enum live_total)t;
 

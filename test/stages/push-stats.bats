@@ -548,7 +548,9 @@ counts_to() { # N
 			"{\"node\":\"$1\",\"program\":\"push-$1\",\"host\":\"h\",\"pid\":$2,\"time_ms\":5000,\"in\":1,\"out\":1,\"held\":0,$3}"
 	}
 	say pop 1 '"claimed":7,"in_flight":3'
-	say risk 4 '"stops":2'
+	say risk 4 '"stops":2,"rules":{"campaign:spring":5,"word:a\"b":1}'
+	say risk 5 '"stops":2,"rules":{"campaign:spring":2}'
+	say risk 4 '"stops":2,"rules":{"campaign:spring":9}'
 	say apns 2 '"vendor":{"connections":2,"streams":9,"waiting":1,"delayed":4,"connects":3,"goaways":1,"token_age_s":600,"clock_skew_s":3,"breakers_open":1,"put_off":6},
 		"credentials":[{"app":"shop","connections":2,"streams":9,"breakers_open":1,"token_age_s":600,"token_failures":0},
 			{"app":"bank","certificate_expires_s":1790000000}]'
@@ -566,6 +568,9 @@ counts_to() { # N
 	grep -Fxq 'push_claimed_total{node="pop"} 7' metrics
 	run ! grep -F 'push_in_flight_records{node="apns"}' metrics
 	grep -Fxq 'push_risk_stops{node="risk"} 2' metrics
+	# One process' 9 and another one's 2; what is not told again stays.
+	grep -Fxq 'push_risk_rule_records_total{node="risk",rule="campaign:spring"} 11' metrics
+	grep -Fxq 'push_risk_rule_records_total{node="risk",rule="word:a\"b"} 1' metrics
 	grep -Fxq 'push_vendor_breakers_open{node="apns"} 1' metrics
 	grep -Fxq 'push_vendor_events_total{node="apns",what="put-off"} 7' metrics
 	# Of each credential; what nobody has told is not there.
