@@ -14,13 +14,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <hiredis/hiredis.h>
-
 #include "base/err.h"
 #include "base/span.h"
 #include "net/redis.h"
 #include "net/redis_find.h"
 #include "net/redis_url.h"
+
+/* Of hiredis; the files that look inside include it. */
+struct redisContext;
+struct redisReply;
 
 /* A command that waits for its reply. */
 struct due {
@@ -28,12 +30,12 @@ struct due {
 	char *call; /* owned by hiredis' allocator; to repeat, or NULL */
 	size_t call_len;
 	size_t link;
-	redisReply *early; /* owned; read before its turn, or NULL */
+	struct redisReply *early; /* owned; read before its turn, or NULL */
 };
 
 struct link {
-	redisContext *context; /* owned; NULL: not connected */
-	size_t due;            /* replies that were not read yet */
+	struct redisContext *context; /* owned; NULL: not connected */
+	size_t due;                   /* replies that were not read yet */
 };
 
 struct redis {
@@ -44,7 +46,7 @@ struct redis {
 	struct redis_node primary; /* the one that Sentinels named */
 	struct redis_map map;      /* no slots: not known */
 	bool is_map_old;
-	redisReply *shown; /* owned; what redis_reply() gave last */
+	struct redisReply *shown; /* owned; what redis_reply() gave last */
 
 	struct due *due; /* owned; a queue: `due_first', `due_count' of room */
 	size_t due_first;
@@ -88,11 +90,11 @@ void redis_forget_due(struct redis *r);
 
 /* Does what a refusal says would help: loads the script, asks another node.
  * 0: *reply is the answer now; -1: everything is lost. */
-int redis_insist(
-	struct redis *r, struct due *d, redisReply **reply, struct err *err);
+int redis_insist(struct redis *r, struct due *d, struct redisReply **reply,
+	struct err *err);
 
 /* Whether a node of a cluster names another one. */
-bool redis_is_hint(const struct redis *r, const redisReply *reply);
+bool redis_is_hint(const struct redis *r, const struct redisReply *reply);
 
 /* "MOVED 3999 10.0.0.1:6381": the node it names, who then serves the slot for
  * good (MOVED) or for this command (ASK).  -1: it names none. */
@@ -106,9 +108,9 @@ void redis_spread(
 	struct redis *r, size_t extra, size_t count, const struct span *args);
 
 /* The next reply on a link, or NULL when that broke. */
-redisReply *redis_next_reply(struct redis *r, size_t link);
+struct redisReply *redis_next_reply(struct redis *r, size_t link);
 
 /* The reply to an entry of `due', wherever it is; NULL when its link broke. */
-redisReply *redis_reply_of(struct redis *r, struct due *d);
+struct redisReply *redis_reply_of(struct redis *r, struct due *d);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include <hiredis/hiredis.h>
+
 #include "base/num.h"
 
 enum {

@@ -6,6 +6,8 @@
 
 #include <sys/socket.h>
 
+#include <hiredis/hiredis.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/redis_link.h"

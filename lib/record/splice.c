@@ -241,7 +241,8 @@ static void put_trace_without(
 
 static bool has_stamp(const struct record *r, const char *node)
 {
-	return r->body->was_parked ? r->body->had_stamp : record_passed(r, node);
+	return r->body->was_parked ? r->body->had_stamp
+				   : record_passed(r, node);
 }
 
 /* The line up to where the stamp goes, with its comma where one is due. */
