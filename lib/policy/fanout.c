@@ -58,19 +58,6 @@ bool fanout_apart(const struct record *r, char dst[FANOUT_APART_BYTES])
 	return true;
 }
 
-/* What push-pop said of a task that comes again. */
-static struct span told_apart(const struct record *r)
-{
-	struct json_iter it = json_iter(r->trace);
-	struct record_stamp stamp;
-	struct span apart = { NULL, 0 };
-
-	while (apart.ptr == NULL && record_stamp_next(&it, &stamp)) {
-		apart = json_text(json_get(stamp.facts, "apart"));
-	}
-	return apart;
-}
-
 static bool is_apart(const struct fanout *f, const struct record *child)
 {
 	char name[FANOUT_APART_BYTES];
@@ -99,7 +86,7 @@ void fanout_begin(struct fanout *f, const struct record *r,
 
 	f->platforms = platforms;
 	f->devices_count = 0;
-	f->apart = told_apart(r);
+	f->apart = r->apart;
 	record_stem_set(&f->stem, r, is_users ? without_user : without);
 	/* The arrays told the kind; now that they are gone it is written. */
 	f->is_kind_due =

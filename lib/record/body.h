@@ -102,8 +102,8 @@ struct span members_take(struct record *r, struct span *last, unsigned *traces);
 size_t members_trace_count(const struct record *r);
 /* Takes token and platform of `device'; -1 when it is none. */
 int members_device(struct record *r) MUST_CHECK;
-/* Has it one of these members?  All are known to our table. */
-bool members_has_any(const struct record *r, const char *const *names);
+/* The bits that these names have in body->known; all are in our table. */
+uint32_t members_mask(const struct record_pool *pool, const char *const *names);
 /* Takes what push-pop told, the outcome and the times. */
 void trace_take(struct record *r);
 

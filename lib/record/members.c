@@ -202,20 +202,19 @@ size_t members_trace_count(const struct record *r)
 	return traces;
 }
 
-bool members_has_any(const struct record *r, const char *const *names)
+uint32_t members_mask(const struct record_pool *pool, const char *const *names)
 {
+	uint32_t mask = 0;
+
 	for (; *names != NULL; names++) {
-		const struct member *m =
-			member_of(r->body->pool, span_of(*names));
+		const struct member *m = member_of(pool, span_of(*names));
 
 		if (m == NULL) {
 			BUG("'%s' is not in the table of members", *names);
 		}
-		if ((r->body->known & UINT32_C(1) << (m - members)) != 0) {
-			return true;
-		}
+		mask |= UINT32_C(1) << (m - members);
 	}
-	return false;
+	return mask;
 }
 
 int members_device(struct record *r)

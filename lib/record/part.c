@@ -24,7 +24,11 @@ void record_stem_set(struct record_stem *s, const struct record *whole,
 	bool has_trace = b->trace_end != b->seam;
 
 	s->whole = whole;
-	s->is_cut = members_has_any(whole, without);
+	if (s->without != without) { /* mostly the same from task to task */
+		s->without = without;
+		s->mask = members_mask(b->pool, without);
+	}
+	s->is_cut = (b->known & s->mask) != 0;
 	if (!s->is_cut) {
 		return;
 	}

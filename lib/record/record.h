@@ -70,8 +70,9 @@ struct record {
 	struct span uid;          /* identity of this one push; never absent */
 	struct span queue;        /* absent: never saw a queue */
 	struct span receipt;      /* what the queue settles by */
-	int64_t attempt;          /* 1 at first; 0: never saw a queue */
-	int64_t lease_unix_ms;    /* when the lease runs out; 0: no lease */
+	struct span apart; /* devices that are records of their own by now */
+	int64_t attempt;   /* 1 at first; 0: never saw a queue */
+	int64_t lease_unix_ms; /* when the lease runs out; 0: no lease */
 	bool is_resumed; /* came back from the delayed set as a record of the
 	                    chain: authorised already */
 	bool is_whole; /* and as a task that has not been spread out to devices:
@@ -131,10 +132,12 @@ void record_task(
 /*
  * What the parts of one task have in common: its line without the members named
  * (those of this list that it has; they are ones that struct record knows).
- * Used again for the next task.  Borrows the record.
+ * Used again for the next task.  Borrows the record and the list.
  */
 struct record_stem {
 	const struct record *whole; /* borrowed */
+	const char *const *without; /* borrowed; the members named, and */
+	uint32_t mask;              /* what they are in the table */
 	struct buf cut;             /* owned; the line, if is_cut */
 	size_t seam;                /* as in the body of a record */
 	size_t trace_end;

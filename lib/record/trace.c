@@ -41,6 +41,7 @@ struct claim {
 	struct span uid;
 	struct span queue;
 	struct span receipt;
+	struct span apart;
 	int64_t attempt;
 	int64_t lease_unix_ms;
 	bool is_resumed;
@@ -57,6 +58,8 @@ static void put_claim(struct claim *c, const struct json_member *fact)
 	} else if (span_is(fact->name, "receipt")) {
 		c->receipt = fact->text;
 		c->has_receipt = true;
+	} else if (span_is(fact->name, "apart")) {
+		c->apart = fact->text;
 	} else if (span_is(fact->name, "attempt")) {
 		c->attempt = int_or_0(fact->value);
 	} else if (span_is(fact->name, "lease_ms")) {
@@ -84,6 +87,7 @@ static void take_claim(struct record *r, const struct json *facts)
 		r->uid = c.uid;
 		r->queue = c.queue;
 		r->receipt = c.receipt;
+		r->apart = c.apart;
 		r->attempt = c.attempt;
 		r->lease_unix_ms = c.lease_unix_ms;
 		r->is_resumed = c.is_resumed;
