@@ -92,6 +92,16 @@ static void drop(struct memory *m, size_t at)
 	m->slots[at] = (struct slot){ .len = 0 };
 }
 
+/* Keys lie all over the table: by the time one is due, its slot has come from
+ * memory. */
+static void fetch(const struct memory *m, const struct digest *key)
+{
+	const struct slot *slot = m->slots + home_of(m, key);
+
+	__builtin_prefetch(slot);
+	__builtin_prefetch((const char *)(slot + 1) - 1);
+}
+
 static void grow(struct memory *m)
 {
 	struct slot *old = m->slots;
@@ -101,6 +111,9 @@ static void grow(struct memory *m)
 	m->mask = count * 2 - 1;
 	m->swept = 0;
 	for (size_t i = 0; i < count; i++) {
+		if (i + FETCH_AHEAD < count) {
+			fetch(m, &old[i + FETCH_AHEAD].key);
+		}
 		if (old[i].len > 0) {
 			m->slots[slot_of(m, &old[i].key)] = old[i];
 		}
@@ -172,16 +185,6 @@ static void carry_out(struct memory *m, struct store_ask *ask)
 	}
 }
 
-/* The keys of a batch lie all over the table: by the time one is due, its slot
- * has come from memory. */
-static void fetch(const struct memory *m, const struct store_ask *ask)
-{
-	const struct slot *slot = m->slots + home_of(m, &ask->key);
-
-	__builtin_prefetch(slot);
-	__builtin_prefetch((const char *)(slot + 1) - 1);
-}
-
 static int memory_exchange(
 	void *self, struct store_ask *asks, size_t count, struct err *err)
 {
@@ -193,7 +196,7 @@ static int memory_exchange(
 			grow(m);
 		}
 		if (i + FETCH_AHEAD < count) {
-			fetch(m, asks + i + FETCH_AHEAD);
+			fetch(m, &asks[i + FETCH_AHEAD].key);
 		}
 		carry_out(m, asks + i);
 	}
