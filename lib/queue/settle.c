@@ -228,11 +228,14 @@ static void put_part(
 static void put_origin(
 	struct settle *s, struct places *to, const struct settle_item *item)
 {
-	char origin[1 + SETTLE_APART_BYTES] = { item->is_whole    ? 'w'
-						: item->is_device ? 'd'
-								  : 't' };
+	char origin[1 + SETTLE_APART_BYTES] = "t";
 	size_t len = 1;
 
+	if (item->is_whole) {
+		origin[0] = 'w';
+	} else if (item->is_device) {
+		origin[0] = 'd';
+	}
 	if (item->is_device && item->apart.len == SETTLE_APART_BYTES) {
 		memcpy(origin + 1, item->apart.ptr, SETTLE_APART_BYTES);
 		len += SETTLE_APART_BYTES;
