@@ -478,9 +478,11 @@ static size_t line_of(const struct conf *c, const char *message)
 
 void conf_place(const struct conf *c, struct err *err)
 {
+	static const char placed[] = "configuration '";
 	size_t line = 0;
 
-	if (c->path != NULL && err->is_usage) {
+	if (c->path != NULL && err->is_usage &&
+		strncmp(err->text, placed, strlen(placed)) != 0) {
 		line = line_of(c, err->text);
 	}
 	if (line > 0) {

@@ -28,7 +28,8 @@ void conf_free(struct conf *c); /* accepts NULL */
 int conf_check_files(const struct conf *c, struct err *err) MUST_CHECK;
 
 /* Puts file and line before a usage failure whose text begins with a member's
- * path, or quotes one, or quotes the name of an app; leaves others alone. */
+ * path, or quotes one, or quotes the name of an app; leaves others alone, and
+ * those that have them. */
 void conf_place(const struct conf *c, struct err *err);
 
 /* The file's root object; borrowed from `c'. */

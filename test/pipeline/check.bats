@@ -57,7 +57,7 @@ wrong() { # LINE TEXT
 		"secret_file":"s"}}}}}' >etc/push.conf
 	stage '' push-run --check -c etc/push.conf --log-format text
 	[ "$status" -eq 100 ]
-	logged "configuration 'etc/push.conf', line 3: 'apps.shop.keys.k1.secret_file' names a file, 'etc/s': No such file"
+	logged "fatal: configuration 'etc/push.conf', line 3: 'apps.shop.keys.k1.secret_file' names a file, 'etc/s': No such file"
 	cp "$KEYS/test-only-hs256-secret" etc/s
 	stage '' push-run --check -c etc/push.conf
 	[ "$status" -eq 0 ]
