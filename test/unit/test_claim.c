@@ -77,8 +77,11 @@ static void carry(int client, int upstream)
 
 static void relay_start(void)
 {
+	struct sigaction cut = { .sa_handler = on_cut };
 	int listener;
 
+	/* Before there is a relay, so that it never dies of it. */
+	CHECK(sigaction(SIGUSR1, &cut, NULL) == 0);
 	CHECK(fmt_into(relay_path, sizeof(relay_path), "%s/r", server.folder) ==
 		0);
 	CHECK(fmt_into(relay_url, sizeof(relay_url), "unix://%s", relay_path) ==
@@ -87,11 +90,8 @@ static void relay_start(void)
 	relay = fork();
 	CHECK(relay >= 0);
 	if (relay == 0) {
-		struct sigaction cut = { .sa_handler = on_cut };
-
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)alarm(0);
-		CHECK(sigaction(SIGUSR1, &cut, NULL) == 0);
 		for (;;) {
 			int client = accept(listener, NULL, NULL);
 
