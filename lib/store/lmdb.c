@@ -119,7 +119,8 @@ static int tables_open(struct lmdb *l)
 	MDB_txn *txn;
 	int status = mdb_txn_begin(l->env, NULL, 0, &txn);
 
-	if (status == MDB_MAP_RESIZED) {
+	/* More than once while another process makes it larger. */
+	while (status == MDB_MAP_RESIZED) {
 		status = mdb_env_set_mapsize(l->env, 0);
 		if (status == MDB_SUCCESS) {
 			status = mdb_txn_begin(l->env, NULL, 0, &txn);

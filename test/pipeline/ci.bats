@@ -3,6 +3,7 @@ load ../helper.bash
 
 # In the place of make: each target ends as the test has it.
 setup() {
+	unset SKIP # of the run that this is a part of
 	mkdir stubs
 	cat >stubs/make <<-'END_OF_STUB'
 		#!/bin/bash

@@ -844,7 +844,7 @@ expired() {
 # One connection by hand: plain_says TEXT; sets lines to what comes until the end.
 plain_says() {
 	run timeout 10 bash -c 'printf "$2" | openssl s_client -quiet -verify_quiet -CAfile "$1/ca.pem" \
-		-alpn http/1.1 -servername localhost -connect "localhost:$3" -ign_eof 2>/dev/null' _ \
+		-alpn http/1.1 -servername localhost -connect "127.0.0.1:$3" -ign_eof 2>/dev/null' _ \
 		"$MOCK_KEYS" "$1" "$MOCK_FCM_PORT"
 }
 
