@@ -269,88 +269,26 @@ static int app_import(void *self, struct err *err)
 				 i.refused, i.lines);
 }
 
-/* --- dead tokens --- */
-
-/* What an entry says about a device; false when it does not call it dead. */
-static bool is_dead(const struct feedback_entry *e, struct device *d,
-	int64_t *since_unix_ms)
-{
-	*d = (struct device){ .app = e->app,
-		.platform = platform_parse(e->platform),
-		.token = e->token };
-	*since_unix_ms =
-		e->vendor_unix_ms > 0 ? e->vendor_unix_ms : e->at_unix_ms;
-	return span_is(e->reason, "token-dead") && d->token.len > 0 &&
-	       d->platform != PLATFORM_NONE;
-}
-
-/* Reads the feedback from where the last prune stopped; with `look' tokens are
- * only looked at, else removed. */
-static int walk_feedback(struct app *a, struct feedback *f, struct prune *look,
-	uint64_t *removed, struct err *err)
-{
-	const struct feedback_entry *entries;
-	size_t count = 0;
-
-	if (feedback_rewind(f, err) != 0) {
-		return -1;
-	}
-	do {
-		if (feedback_read(f, &entries, &count, err) != 0) {
-			return -1;
-		}
-		for (size_t i = 0; i < count; i++) {
-			struct device d;
-			int64_t since_unix_ms;
-			size_t n = 0;
-
-			if (is_dead(entries + i, &d, &since_unix_ms) &&
-				(look != NULL ? prune_look(look, &d,
-							since_unix_ms, err)
-					      : devices_prune(a->devices, &d,
-							since_unix_ms, false,
-							&n, err)) != 0) {
-				return -1;
-			}
-			*removed += n;
-		}
-		if (look == NULL && count > 0 && feedback_save(f, err) != 0) {
-			return -1;
-		}
-	} while (count > 0);
-	return 0;
-}
-
 static int app_prune(void *self, struct err *err)
 {
 	struct app *a = self;
-	struct feedback *f = NULL;
-	struct prune *p = prune_new(a->devices);
-	uint64_t removed = 0;
+	const struct prune prune = { a->brake, (uint64_t)a->most, a->is_dry };
+	struct feedback *feedback = NULL;
+	uint64_t count = 0;
 	int result;
 
 	if (a->queue == NULL) {
-		result = err_usage(err, 0, "prune wants --queue");
-	} else {
-		result = feedback_open(&f, a->redis_url, a->queue, err);
+		return err_usage(err, 0, "prune wants --queue");
 	}
+	result = feedback_open(&feedback, a->redis_url, a->queue, err);
 	if (result == 0) {
-		result = walk_feedback(a, f, p, &removed, err);
+		result = prune_run(&prune, a->devices, feedback, &count, err);
 	}
-	if (result == 0) {
-		const struct prune_brake brake = { a->brake,
-			(uint64_t)a->most };
-
-		result = prune_judge(p, &brake, err);
+	if (result == 0 || count > 0) {
+		(void)printf("%s %" PRIu64 "\n",
+			a->is_dry ? "would remove" : "removed", count);
 	}
-	if (result == 0 && a->is_dry) {
-		(void)printf("would remove %" PRIu64 "\n", prune_count(p));
-	} else if (result == 0) {
-		result = walk_feedback(a, f, NULL, &removed, err);
-		(void)printf("removed %" PRIu64 "\n", removed);
-	}
-	prune_free(p);
-	feedback_close(f);
+	feedback_close(feedback);
 	return result;
 }
 

@@ -1,4 +1,5 @@
-/* Dead tokens, counted by app and platform. */
+/* Reads the feedback twice: to count dead tokens by app and platform, and, when
+ * the brake lets them go, to remove them. */
 #include "store/prune.h"
 
 #include <inttypes.h>
@@ -20,7 +21,8 @@ struct candidate {
 	size_t group;
 };
 
-struct prune {
+/* What was found dead. */
+struct tally {
 	struct devices *devices;
 	struct group *groups; /* owned */
 	size_t group_count;
@@ -29,68 +31,57 @@ struct prune {
 	size_t cap;
 };
 
-struct prune *prune_new(struct devices *devices)
+static void tally_release(struct tally *t)
 {
-	struct prune *p = mem_array(1, sizeof(*p));
-
-	p->devices = devices;
-	return p;
-}
-
-void prune_free(struct prune *p)
-{
-	if (p == NULL) {
-		return;
+	for (size_t i = 0; i < t->group_count; i++) {
+		mem_free(t->groups[i].app);
 	}
-	for (size_t i = 0; i < p->group_count; i++) {
-		mem_free(p->groups[i].app);
-	}
-	mem_free(p->groups);
-	mem_free(p->list);
-	mem_free(p);
+	mem_free(t->groups);
+	mem_free(t->list);
 }
 
 static size_t group_find(
-	const struct prune *p, struct span app, enum platform platform)
+	const struct tally *t, struct span app, enum platform platform)
 {
 	size_t i = 0;
 
-	while (i < p->group_count &&
-		(p->groups[i].platform != platform ||
-			!span_equal(span_of(p->groups[i].app), app))) {
+	while (i < t->group_count &&
+		(t->groups[i].platform != platform ||
+			!span_equal(span_of(t->groups[i].app), app))) {
 		i++;
 	}
 	return i;
 }
 
-int prune_look(struct prune *p, const struct device *d, int64_t dead_unix_ms,
+/* Looks at a token; the same one again counts once. */
+static int look(struct tally *t, const struct device *d, int64_t dead_unix_ms,
 	struct err *err)
 {
 	size_t is_there = 0;
 	size_t group;
 
-	if (devices_prune(p->devices, d, dead_unix_ms, true, &is_there, err) !=
+	if (devices_prune(t->devices, d, dead_unix_ms, true, &is_there, err) !=
 		0) {
 		return -1;
 	}
 	if (is_there == 0) {
 		return 0;
 	}
-	group = group_find(p, d->app, d->platform);
-	if (group == p->group_count) {
-		p->groups = mem_resize(
-			p->groups, ++p->group_count, sizeof(*p->groups));
-		p->groups[group] = (struct group){
+	group = group_find(t, d->app, d->platform);
+	if (group == t->group_count) {
+		t->groups = mem_resize(
+			t->groups, ++t->group_count, sizeof(*t->groups));
+		t->groups[group] = (struct group){
 			.app = mem_dup(d->app.ptr == NULL ? "" : d->app.ptr,
 				d->app.len),
 			.platform = d->platform,
 		};
 	}
-	if (p->count == p->cap) {
-		p->cap = p->cap == 0 ? 1024 : p->cap * 2;
-		p->list = mem_resize(p->list, p->cap, sizeof(*p->list));
+	if (t->count == t->cap) {
+		t->cap = t->cap == 0 ? 1024 : t->cap * 2;
+		t->list = mem_resize(t->list, t->cap, sizeof(*t->list));
 	}
-	p->list[p->count++] = (struct candidate){ device_key(d), group };
+	t->list[t->count++] = (struct candidate){ device_key(d), group };
 	return 0;
 }
 
@@ -102,60 +93,60 @@ static int compare(const void *a, const void *b)
 	return memcmp(x->key.bytes, y->key.bytes, DIGEST_BYTES);
 }
 
-static bool is_first(const struct prune *p, size_t i)
+static bool is_first(const struct tally *t, size_t i)
 {
-	return i == 0 || compare(p->list + i - 1, p->list + i) != 0;
+	return i == 0 || compare(t->list + i - 1, t->list + i) != 0;
 }
 
 /* Sorts the tokens, so that each is counted once. */
-static void count_dead(struct prune *p)
+static void count_dead(struct tally *t)
 {
-	for (size_t i = 0; i < p->group_count; i++) {
-		p->groups[i].dead = 0;
+	for (size_t i = 0; i < t->group_count; i++) {
+		t->groups[i].dead = 0;
 	}
-	if (p->count > 0) {
-		qsort(p->list, p->count, sizeof(*p->list), compare);
+	if (t->count > 0) {
+		qsort(t->list, t->count, sizeof(*t->list), compare);
 	}
-	for (size_t i = 0; i < p->count; i++) {
-		if (is_first(p, i)) {
-			p->groups[p->list[i].group].dead++;
+	for (size_t i = 0; i < t->count; i++) {
+		if (is_first(t, i)) {
+			t->groups[t->list[i].group].dead++;
 		}
 	}
 }
 
-uint64_t prune_count(const struct prune *p)
+static uint64_t count_of(const struct tally *t)
 {
 	uint64_t count = 0;
 
-	for (size_t i = 0; i < p->group_count; i++) {
-		count += p->groups[i].dead;
+	for (size_t i = 0; i < t->group_count; i++) {
+		count += t->groups[i].dead;
 	}
 	return count;
 }
 
 static bool count_registered(void *self, struct span line)
 {
-	struct prune *p = self;
+	struct tally *t = self;
 	struct err err = { 0 };
 	struct json_doc *doc =
 		json_parse(line.ptr, line.len, JSON_STRICT, &err);
 	const struct json *root = json_root(doc);
 	struct span app = json_text(json_get(root, "app"));
-	size_t group = group_find(p, app.ptr == NULL ? span_of("") : app,
+	size_t group = group_find(t, app.ptr == NULL ? span_of("") : app,
 		platform_parse(json_text(json_get(root, "platform"))));
 
-	if (group < p->group_count) {
-		p->groups[group].registered++;
+	if (group < t->group_count) {
+		t->groups[group].registered++;
 	}
 	json_free(doc);
 	return true;
 }
 
 static int judge_most(
-	const struct prune *p, const struct prune_brake *brake, struct err *err)
+	const struct tally *t, const struct prune *brake, struct err *err)
 {
-	for (size_t i = 0; i < p->group_count; i++) {
-		const struct group *g = p->groups + i;
+	for (size_t i = 0; i < t->group_count; i++) {
+		const struct group *g = t->groups + i;
 
 		if (g->dead > brake->most) {
 			return err_usage(err, 0,
@@ -171,28 +162,29 @@ static int judge_most(
 	return 0;
 }
 
-int prune_judge(
-	struct prune *p, const struct prune_brake *brake, struct err *err)
+/* 0 when no platform of any app would lose more than the brake allows; else a
+ * usage failure that tells the first such. */
+static int judge(struct tally *t, const struct prune *brake, struct err *err)
 {
 	int64_t percent = brake->percent;
 	bool has_many = false;
 
-	count_dead(p);
-	if (judge_most(p, brake, err) != 0) {
+	count_dead(t);
+	if (judge_most(t, brake, err) != 0) {
 		return -1;
 	}
-	for (size_t i = 0; i < p->group_count; i++) {
-		p->groups[i].registered = 0;
-		has_many = has_many || p->groups[i].dead > PRUNE_FEW;
+	for (size_t i = 0; i < t->group_count; i++) {
+		t->groups[i].registered = 0;
+		has_many = has_many || t->groups[i].dead > PRUNE_FEW;
 	}
 	if (percent >= 100 || !has_many) {
 		return 0;
 	}
-	if (devices_each(p->devices, count_registered, p, err) != 0) {
+	if (devices_each(t->devices, count_registered, t, err) != 0) {
 		return -1;
 	}
-	for (size_t i = 0; i < p->group_count; i++) {
-		const struct group *g = p->groups + i;
+	for (size_t i = 0; i < t->group_count; i++) {
+		const struct group *g = t->groups + i;
 
 		if (g->dead > PRUNE_FEW &&
 			g->dead * 100 > g->registered * (uint64_t)percent) {
@@ -207,4 +199,76 @@ int prune_judge(
 		}
 	}
 	return 0;
+}
+
+/* --- the feedback --- */
+
+/* What an entry says about a device; false when it does not call it dead. */
+static bool is_dead(const struct feedback_entry *e, struct device *d,
+	int64_t *since_unix_ms)
+{
+	*d = (struct device){ .app = e->app,
+		.platform = platform_parse(e->platform),
+		.token = e->token };
+	*since_unix_ms =
+		e->vendor_unix_ms > 0 ? e->vendor_unix_ms : e->at_unix_ms;
+	return span_is(e->reason, "token-dead") && d->token.len > 0 &&
+	       d->platform != PLATFORM_NONE;
+}
+
+/* Reads the feedback from where the last prune stopped; with `seen' tokens are
+ * only looked at, else removed and counted in *removed. */
+static int walk(struct feedback *f, struct devices *devices, struct tally *seen,
+	uint64_t *removed, struct err *err)
+{
+	const struct feedback_entry *entries;
+	size_t count = 0;
+
+	if (feedback_rewind(f, err) != 0) {
+		return -1;
+	}
+	do {
+		if (feedback_read(f, &entries, &count, err) != 0) {
+			return -1;
+		}
+		for (size_t i = 0; i < count; i++) {
+			struct device d;
+			int64_t since_unix_ms;
+			size_t n = 0;
+
+			if (is_dead(entries + i, &d, &since_unix_ms) &&
+				(seen != NULL ? look(seen, &d, since_unix_ms,
+							err)
+					      : devices_prune(devices, &d,
+							since_unix_ms, false,
+							&n, err)) != 0) {
+				return -1;
+			}
+			*removed += n;
+		}
+		if (seen == NULL && count > 0 && feedback_save(f, err) != 0) {
+			return -1;
+		}
+	} while (count > 0);
+	return 0;
+}
+
+int prune_run(const struct prune *p, struct devices *devices,
+	struct feedback *feedback, uint64_t *count, struct err *err)
+{
+	struct tally seen = { .devices = devices };
+	int result;
+
+	*count = 0;
+	result = walk(feedback, devices, &seen, count, err);
+	if (result == 0) {
+		result = judge(&seen, p, err);
+	}
+	if (result == 0 && p->is_dry) {
+		*count = count_of(&seen);
+	} else if (result == 0) {
+		result = walk(feedback, devices, NULL, count, err);
+	}
+	tally_release(&seen);
+	return result;
 }
