@@ -9,9 +9,10 @@
 #include "stage/run.h"
 
 enum {
-	BATCH_BYTES = 256 * 1024, /* bounds what a fan-out makes of a batch */
-	FLUSH_BYTES = 32 * 1024,  /* bounds the lines of a batch, or of answers
-	                             that come all at once */
+	BATCH_BYTES = 256 * 1024, /* of lines in a batch: it goes out in one
+	                              write, which wakes the reader once */
+	ANSWER_BYTES = 32 * 1024, /* of lines that come one by one, as answers
+	                              or of a fan-out, before they are written */
 	RETRY_MOST_MS = 5000,
 	TELL_AGAIN_MS = 60 * 1000,
 };
@@ -45,7 +46,9 @@ static void flush(struct run *run)
 	}
 }
 
-static void write_record(struct run *run, struct record *r, int64_t now_us)
+/* Lines that have come to `flush_bytes' are written out. */
+static void write_record(
+	struct run *run, struct record *r, int64_t now_us, size_t flush_bytes)
 {
 	const struct stage *stage = run->stage;
 	bool is_ours = !r->was_decided || stage->sees_decided;
@@ -65,7 +68,7 @@ static void write_record(struct run *run, struct record *r, int64_t now_us)
 		run->unflushed_bytes += output_buf(run->output)->len - before;
 	}
 	record_free(run->pool, r);
-	if (run->unflushed_bytes >= FLUSH_BYTES) {
+	if (run->unflushed_bytes >= flush_bytes) {
 		flush(run);
 	}
 }
@@ -76,7 +79,7 @@ void run_emit(struct run *run, struct record *r)
 		r->is_held = false;
 		run->held--;
 	}
-	write_record(run, r, clock_unix_us());
+	write_record(run, r, clock_unix_us(), ANSWER_BYTES);
 }
 
 /* --- a batch --------------------------------------------------------------- */
@@ -154,7 +157,7 @@ static void emit_batch(struct run *run)
 		if (r->is_consumed) {
 			record_free(run->pool, r);
 		} else if (!r->is_held) {
-			write_record(run, r, now_us);
+			write_record(run, r, now_us, BATCH_BYTES);
 		}
 	}
 	run->batch.count = 0;
