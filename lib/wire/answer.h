@@ -1,7 +1,7 @@
 /*
  * What a vendor's answer means: the row type of the vendors' tables.
  *
- * The tables themselves, with their sources, are in apns.c and fcm.c.  An
+ * The tables themselves, with their sources, are in apns_answer.c and fcm_answer.c.  An
  * answer gives the reason the record ends with when nothing more is tried, and
  * the one thing that the engine may do before that.
  */

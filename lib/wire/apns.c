@@ -34,7 +34,7 @@ static bool put_path(struct apns_plan *p, struct request *req)
 	const struct record *r = p->r;
 
 	if (p->is_broadcast) {
-		if (!apns_is_header_value(r->channel, CHANNEL_MAX_BYTES)) {
+		if (!request_is_word(r->channel, CHANNEL_MAX_BYTES)) {
 			return apns_plan_wrong(p, "channel is no channel id");
 		}
 		buf_text(&req->path, "/4/broadcasts/apps/");
@@ -150,12 +150,6 @@ static void put_headers(const struct apns_plan *p, struct request *req)
 
 /* --- the body --- */
 
-static void put_member(struct buf *b, struct span name, const struct json *v)
-{
-	request_put_name(b, name);
-	json_write(b, v);
-}
-
 /* Copies a member of `from' that `over' does not have. */
 static void put_unless(struct buf *b, const char *name, const struct json *from,
 	const struct json *over)
@@ -163,7 +157,7 @@ static void put_unless(struct buf *b, const char *name, const struct json *from,
 	const struct json *v = json_get(from, name);
 
 	if (v != NULL && json_get(over, name) == NULL) {
-		put_member(b, span_of(name), v);
+		request_put_member(b, span_of(name), v);
 	}
 }
 
@@ -187,7 +181,7 @@ static void put_alert(const struct apns_plan *p, struct request *req)
 	buf_putc(b, '{');
 	while ((v = json_next(&it)) != NULL) {
 		if (!span_is(it.name, "body")) {
-			put_member(b, it.name, v);
+			request_put_member(b, it.name, v);
 		}
 	}
 	put_unless(b, "title", p->notification, alert);
@@ -211,7 +205,7 @@ static void put_aps(const struct apns_plan *p, struct request *req)
 	put_alert(p, req);
 	while ((v = json_next(&it)) != NULL) {
 		if (!span_is(it.name, "alert")) {
-			put_member(b, it.name, v);
+			request_put_member(b, it.name, v);
 		}
 	}
 	if (json_get(p->notification, "image") != NULL &&
@@ -239,7 +233,7 @@ static void put_image(const struct apns_plan *p, struct buf *b)
 	}
 	request_put_name(b, span_of("fcm_options"));
 	buf_putc(b, '{');
-	put_member(b, span_of("image"), image);
+	request_put_member(b, span_of("image"), image);
 	buf_putc(b, '}');
 }
 
@@ -255,13 +249,13 @@ static void put_body(const struct apns_plan *p, struct request *req)
 	}
 	while ((v = json_next(&it)) != NULL) {
 		if (!span_is(it.name, "aps")) {
-			put_member(b, it.name, v);
+			request_put_member(b, it.name, v);
 		}
 	}
 	it = json_iter(p->data);
 	while ((v = json_next(&it)) != NULL) {
 		if (!request_has_member(p->payload, it.name)) {
-			put_member(b, it.name, v);
+			request_put_member(b, it.name, v);
 		}
 	}
 	put_image(p, b);

@@ -52,19 +52,6 @@ static bool is_text_or_absent(const struct json *v)
 	return v == NULL || json_type(v) == JSON_TEXT;
 }
 
-bool apns_is_header_value(struct span s, size_t max)
-{
-	if (s.len == 0 || s.len > max) {
-		return false;
-	}
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < 0x21 || s.ptr[i] > 0x7e) {
-			return false;
-		}
-	}
-	return true;
-}
-
 static bool is_digits(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
@@ -122,7 +109,7 @@ static bool read_headers(struct apns_plan *p)
 	for (; v != NULL; v = json_next(&it)) {
 		struct span text = json_text(v);
 
-		if (!apns_is_header_value(text, APNS_TOPIC_MAX_BYTES)) {
+		if (!request_is_word(text, APNS_TOPIC_MAX_BYTES)) {
 			return apns_plan_wrong(p,
 				"a member of message.apns.headers is "
 				"no text of visible ASCII");
@@ -161,7 +148,7 @@ static bool read_headers(struct apns_plan *p)
 
 bool apns_is_topic(struct span topic)
 {
-	return apns_is_header_value(topic, APNS_TOPIC_MAX_BYTES);
+	return request_is_word(topic, APNS_TOPIC_MAX_BYTES);
 }
 
 /* The app's own topic or one below it. */

@@ -56,7 +56,4 @@ bool apns_plan_make(struct apns_plan *p);
 /* Says what is wrong; false, the answer of the check that found it. */
 bool apns_plan_wrong(struct apns_plan *p, const char *why);
 
-/* Visible ASCII: what may stand in a header without being quoted. */
-bool apns_is_header_value(struct span s, size_t max);
-
 #endif

@@ -3,6 +3,12 @@
  * Google's OAuth 2 exchange of a signed assertion for an access token.
  *
  * Pure protocol: no connection and no clock; time comes in as an argument.
+ *
+ * Sources, all read 2026-11:
+ *   [F-ref]   Firebase, REST reference of projects.messages
+ *   [F-err]   Firebase, "FCM error codes"
+ *   [F-scale] Firebase, "Best practices when sending FCM messages at scale"
+ *   [G-oauth] Google, "Using OAuth 2.0 for server to server applications"
  */
 #ifndef PUSH_WIRE_FCM_H
 #define PUSH_WIRE_FCM_H

@@ -85,6 +85,16 @@ void request_replace_id(
 	digest_hex(&d, DIGEST_BYTES, dst);
 }
 
+bool request_is_word(struct span s, size_t max_bytes)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] < 0x21 || s.ptr[i] > 0x7e) {
+			return false;
+		}
+	}
+	return s.len > 0 && s.len <= max_bytes;
+}
+
 void request_put_name(struct buf *b, struct span name)
 {
 	if (b->len > 0 && b->data[b->len - 1] != '{') {
@@ -92,6 +102,13 @@ void request_put_name(struct buf *b, struct span name)
 	}
 	json_put_span(b, name);
 	buf_putc(b, ':');
+}
+
+void request_put_member(
+	struct buf *b, struct span name, const struct json *value)
+{
+	request_put_name(b, name);
+	json_write(b, value);
 }
 
 void request_put_shown(

@@ -66,10 +66,17 @@ struct span request_find(const struct request *req, const char *name);
 void request_replace_id(
 	const struct record *r, char dst[REQUEST_REPLACE_ID_BYTES]);
 
+/* Visible ASCII, not empty: what may stand in a header without being quoted. */
+bool request_is_word(struct span s, size_t max_bytes);
+
 /* Appends `"name":' with a comma unless it is the first of its object. */
 void request_put_name(struct buf *b, struct span name);
 
-/* Appends a member, and remembers its text as the one that may be made shorter. */
+/* Appends a member. */
+void request_put_member(
+	struct buf *b, struct span name, const struct json *value);
+
+/* The same, and remembers its text as the one that may be made shorter. */
 void request_put_shown(
 	struct request *req, struct span name, const struct json *text);
 
