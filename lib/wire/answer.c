@@ -1,5 +1,5 @@
 /*
- * What the vendors' answers have in common: Retry-After and names.
+ * What the vendors' answers have in common: their tables, Retry-After and names.
  */
 #include "wire/answer.h"
 
@@ -214,4 +214,28 @@ const char *answer_action_name(enum answer_action action)
 		return "other-environment";
 	}
 	BUG("action %d", (int)action);
+}
+
+const struct answer_row *answer_of_word(const struct answer_row *rows,
+	size_t count, int status, struct span word)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (span_is(word, rows[i].name) &&
+			(status == 0 || status / 100 == rows[i].status / 100)) {
+			return &rows[i];
+		}
+	}
+	return NULL;
+}
+
+const struct answer_row *answer_of_status(
+	const struct answer_class *classes, size_t count, int status)
+{
+	size_t i = 0;
+
+	while (i + 1 < count &&
+		(status < classes[i].from || status > classes[i].to)) {
+		i++;
+	}
+	return &classes[i].row;
 }

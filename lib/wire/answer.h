@@ -9,6 +9,7 @@
 #define PUSH_WIRE_ANSWER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/span.h"
@@ -39,12 +40,28 @@ struct answer_row {
 	bool is_alarm;    /* our bug or our configuration: log it as an error */
 };
 
+/* What statuses mean whose body is missing, cut or says something new. */
+struct answer_class {
+	int from;
+	int to;
+	struct answer_row row;
+};
+
 struct answer {
 	const struct answer_row *row; /* constant, never NULL */
 	int64_t after_ms; /* wait at least this long before the next attempt:
 	                     what the vendor asked for, else the row's */
 	int64_t vendor_unix_ms; /* since when the token is dead; 0: not told */
 };
+
+/* The row with the vendor's word; statuses have differed from the documents,
+ * classes have not.  `status' 0: not told.  NULL when there is none. */
+const struct answer_row *answer_of_word(const struct answer_row *rows,
+	size_t count, int status, struct span word);
+
+/* The first row that fits the status; the last fits all. */
+const struct answer_row *answer_of_status(
+	const struct answer_class *classes, size_t count, int status);
 
 /*
  * Reads a Retry-After value: seconds, or an HTTP date (the three forms of RFC

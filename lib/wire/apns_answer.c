@@ -64,13 +64,8 @@ static const struct answer_row answers[] = {
 };
 
 /* A body that is missing, cut or says something new: judged by the status
- * alone ([A-resp], table "status codes").  The first that fits, 0 fits all of
- * the class whose first status is `from'. */
-static const struct {
-	int from;
-	int to;
-	struct answer_row row;
-} others[] = {
+ * alone ([A-resp], table "status codes"). */
+static const struct answer_class others[] = {
 	{ 403, 403, { 403, "other", REASON_VENDOR_CONFIG, ANSWER_NONE, 0, true } },
 	{ 410, 410, { 410, "other", REASON_TOKEN_DEAD, ANSWER_NONE, 0, false } },
 	{ 413, 413, { 413, "other", REASON_PAYLOAD_TOO_LARGE, ANSWER_NONE, 0, false } },
@@ -89,28 +84,10 @@ enum {
 	OTHER_COUNT = sizeof(others) / sizeof(others[0]),
 };
 
-/* By Apple's word (the first row is no such word).  Statuses have differed from the documents, classes have
- * not; `status' 0: not told. */
+/* By Apple's word; the first row is no such word. */
 static const struct answer_row *row_of_reason(int status, struct span reason)
 {
-	for (size_t i = 1; i < ANSWER_COUNT; i++) {
-		if (span_is(reason, answers[i].name) &&
-			(status == 0 ||
-				status / 100 == answers[i].status / 100)) {
-			return &answers[i];
-		}
-	}
-	return NULL;
-}
-
-static const struct answer_row *row_of_status(int status)
-{
-	for (size_t i = 0; i < OTHER_COUNT - 1; i++) {
-		if (status >= others[i].from && status <= others[i].to) {
-			return &others[i].row;
-		}
-	}
-	return &others[OTHER_COUNT - 1].row;
+	return answer_of_word(answers + 1, ANSWER_COUNT - 1, status, reason);
 }
 
 struct answer apns_classify(int status, struct span body,
@@ -131,7 +108,7 @@ struct answer apns_classify(int status, struct span body,
 	}
 	a.row = row_of_reason(status, json_text(json_get(root, "reason")));
 	if (a.row == NULL) {
-		a.row = row_of_status(status);
+		a.row = answer_of_status(others, OTHER_COUNT, status);
 	}
 	a.after_ms = asked_ms > a.row->after_ms ? asked_ms : a.row->after_ms;
 	/* [A-resp]: milliseconds, with 410 only. */

@@ -26,13 +26,9 @@ static const struct answer_row bad_token =
 	{ 400, "INVALID_ARGUMENT(token)", REASON_TOKEN_DEAD, ANSWER_NONE, 0, false };
 
 /* No FcmError, or one that we do not know, or a body that is no JSON: judged by
- * the status alone, the first that fits.  A 404 of this kind is a wrong project
+ * the status alone.  A 404 of this kind is a wrong project
  * or URL and never says anything about a token. */
-static const struct {
-	int from;
-	int to;
-	struct answer_row row;
-} others[] = {
+static const struct answer_class others[] = {
 	{ 400, 400, { 400, "bad-request", REASON_BAD_REQUEST, ANSWER_NONE, 0, true } },
 	{ 401, 401, { 401, "UNAUTHENTICATED", REASON_REAUTH, ANSWER_NEW_TOKEN, 0, false } },
 	{ 403, 403, { 403, "PERMISSION_DENIED", REASON_VENDOR_CONFIG, ANSWER_CLOSE_CREDENTIAL, 0, true } },
@@ -99,21 +95,15 @@ static void read_complaint(const struct json *root, struct complaint *c)
 
 static const struct answer_row *find_row(int status, const struct complaint *c)
 {
+	const struct answer_row *row;
+
 	if (status == 400 && c->is_about_token) {
 		return &bad_token;
 	}
-	for (size_t i = 1; i < ANSWER_COUNT; i++) {
-		if (span_is(c->code, answers[i].name) &&
-			status / 100 == answers[i].status / 100) {
-			return &answers[i];
-		}
-	}
-	for (size_t i = 0; i < OTHER_COUNT - 1; i++) {
-		if (status >= others[i].from && status <= others[i].to) {
-			return &others[i].row;
-		}
-	}
-	return &others[OTHER_COUNT - 1].row;
+	/* the first is no word of Google's */
+	row = answer_of_word(answers + 1, ANSWER_COUNT - 1, status, c->code);
+	return row != NULL ? row
+			   : answer_of_status(others, OTHER_COUNT, status);
 }
 
 struct answer fcm_classify(int status, struct span body,
