@@ -1,12 +1,16 @@
 /* Allocation that ends the program instead of returning NULL. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise() */
 #include "base/mem.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/err.h"
+
+enum { HUGE_PAGE_BYTES = 2 * 1024 * 1024 }; /* of most systems */
 
 /* Counts down to the allocation that a test wants to fail; 0: off. */
 static unsigned long fail_in;
@@ -66,6 +70,67 @@ char *mem_text(const char *text)
 void mem_free(void *ptr)
 {
 	free(ptr);
+}
+
+/* --- tables --- */
+
+/* Whole huge pages; 0: too small for one. */
+static size_t table_bytes(size_t count, size_t size)
+{
+	if (size != 0 && count > (SIZE_MAX / 2) / size) {
+		gone(SIZE_MAX);
+	}
+	size *= count;
+	return size < HUGE_PAGE_BYTES
+		       ? 0
+		       : (size + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES *
+				 HUGE_PAGE_BYTES;
+}
+
+/* Fresh memory at a multiple of HUGE_PAGE_BYTES, or NULL. */
+static void *map_aligned(size_t bytes)
+{
+	size_t all = bytes + HUGE_PAGE_BYTES;
+	size_t before;
+	char *at = mmap(NULL, all, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED) {
+		return NULL;
+	}
+	before = HUGE_PAGE_BYTES - (uintptr_t)at % HUGE_PAGE_BYTES;
+	/* What cannot be given back is address space, and no memory. */
+	(void)munmap(at, before);
+	at += before;
+	(void)munmap(at + bytes, HUGE_PAGE_BYTES - before);
+	return at;
+}
+
+void *mem_table(size_t count, size_t size)
+{
+	size_t bytes = table_bytes(count, size);
+	void *table;
+
+	if (bytes == 0) {
+		return mem_array(count, size);
+	}
+	table = checked(map_aligned(bytes), bytes);
+#ifdef MADV_HUGEPAGE
+	/* Else it is in small pages. */
+	(void)madvise(table, bytes, MADV_HUGEPAGE);
+#endif
+	return table;
+}
+
+void mem_table_free(void *table, size_t count, size_t size)
+{
+	size_t bytes = table_bytes(count, size);
+
+	if (bytes == 0) {
+		mem_free(table);
+	} else if (table != NULL && munmap(table, bytes) != 0) {
+		BUG("not a table of %zu bytes", bytes);
+	}
 }
 
 void mem_fail_at(unsigned long nth)

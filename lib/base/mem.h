@@ -29,6 +29,15 @@ char *mem_text(const char *text);
 void mem_free(void *ptr);
 
 /*
+ * A zeroed array for a table that is touched all over, like one of hashes: in
+ * huge pages where the system has them, since each small page that is touched
+ * first costs about as much as the record that it is touched for.  Free with
+ * mem_table_free() and the same numbers; that accepts NULL.
+ */
+void *mem_table(size_t count, size_t size);
+void mem_table_free(void *table, size_t count, size_t size);
+
+/*
  * For tests: the `nth' allocation from now on (1 is the next) fails as if
  * memory were gone.  0 turns it off.
  */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/loop.h"
+#include "base/mem.h"
 #include "base/num.h"
 
 static void numbers_are_whole_texts_in_range(void)
@@ -201,6 +202,22 @@ static void nothing_is_called_after_its_removal(void)
 	loop_free(loop);
 }
 
+static void a_table_is_zeroed_and_can_be_given_back(void)
+{
+	static const size_t counts[] = { 1, 1000, 262143, 262144, 300000 };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		uint64_t *table = mem_table(counts[i], sizeof(*table));
+
+		for (size_t k = 0; k < counts[i]; k++) {
+			CHECK(table[k] == 0);
+			table[k] = k + 1;
+		}
+		mem_table_free(table, counts[i], sizeof(*table));
+		mem_table_free(NULL, counts[i], sizeof(*table));
+	}
+}
+
 static void grow_things(void)
 {
 	struct buf b;
@@ -216,6 +233,7 @@ static void grow_things(void)
 		loop_timer_set(loop, &timers[i], 0, on_due, &timers[i]);
 	}
 	loop_free(loop);
+	mem_table_free(mem_table(1 << 19, 8), 1 << 19, 8);
 }
 
 static void failing_memory_ends_the_program_cleanly(void)
@@ -232,6 +250,7 @@ int main(int argc, char **argv)
 		TEST(fixed_texts_that_do_not_fit_are_refused),
 		TEST(digests_tell_parts_apart),
 		TEST(timers_fire_in_order_and_stopped_ones_do_not),
+		TEST(a_table_is_zeroed_and_can_be_given_back),
 		TEST(nothing_is_called_after_its_removal),
 		TEST(failing_memory_ends_the_program_cleanly),
 		TEST(quick_digests_are_siphash),

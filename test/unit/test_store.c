@@ -782,6 +782,37 @@ static void memory_holds_only_what_is_alive(void)
 	store_close(s);
 }
 
+/* Taking and giving back in no order, through several sizes of the table. */
+static void memory_finds_each_key_among_all(void)
+{
+	enum { KEYS = 6000, TURNS = 60000 };
+	static const char *const uids[] = { "a", "b", "c" };
+	static unsigned holder[KEYS]; /* 0: nobody, else of `uids', from 1 */
+	struct store *s = open_store("memory:");
+
+	random_state = 20261121;
+	for (int i = 0; i < TURNS; i++) {
+		unsigned n = random_below(1 + (unsigned)i % KEYS);
+		unsigned uid = 1 + random_below(3);
+		bool is_release = random_below(2) == 0;
+		bool is_free = holder[n] == 0;
+		bool is_ours = holder[n] == uid;
+		struct store_ask ask = ask_of(is_release ? STORE_DEDUPE_RELEASE
+							 : STORE_DEDUPE_RESERVE,
+			"", uids[uid - 1]);
+
+		ask.key = digest_quick(&n, sizeof(n));
+		CHECK(answer_of(s, ask) == (!is_free && !is_ours ? STORE_OTHER
+						   : is_release  ? STORE_OK
+						   : is_free     ? STORE_FREE
+								 : STORE_MINE));
+		if (is_free || is_ours) {
+			holder[n] = is_release ? 0 : uid;
+		}
+	}
+	store_close(s);
+}
+
 /* --- the table --- */
 
 /* clang-format off */
@@ -853,6 +884,7 @@ int main(int argc, char **argv)
 		TEST(what_ran_out_makes_room),
 		TEST(a_killed_writer_blocks_nobody),
 		TEST(memory_holds_only_what_is_alive),
+		TEST(memory_finds_each_key_among_all),
 		TEST_END,
 	};
 	int status;
