@@ -2,6 +2,7 @@
 #ifndef PUSH_RECORD_BODY_H
 #define PUSH_RECORD_BODY_H
 
+#include "record/names.h"
 #include "record/record.h"
 
 /*
@@ -35,8 +36,6 @@ struct record_body {
 	enum reason captured_reason;
 };
 
-enum { NAME_MAX_BYTES = 15 /* of the members that we know */ };
-
 struct record_pool {
 	size_t max_bytes;
 	char *uid_seed; /* owned */
@@ -44,8 +43,7 @@ struct record_pool {
 	int64_t replay_unix_us; /* of the last record that told its time */
 	struct record *free;    /* by next */
 	size_t free_count;
-	/* By length of a name: where the table of members begins. */
-	unsigned char first[NAME_MAX_BYTES + 1];
+	struct names members; /* those that we know */
 };
 
 /* --- memory: pool.c --- */
@@ -92,7 +90,7 @@ void reject_long(struct record *r, struct span head, size_t total);
 
 /* --- members.c and trace.c --- */
 
-void members_index(unsigned char first[NAME_MAX_BYTES + 1]);
+void members_names(struct names *names);
 /*
  * Takes the known members.  The name of the first bad one, or { NULL, 0 }.
  * `*last' is the name of the last member, `*traces' how many `trace' there are.
@@ -103,7 +101,7 @@ size_t members_trace_count(const struct record *r);
 /* Takes token and platform of `device'; -1 when it is none. */
 int members_device(struct record *r) MUST_CHECK;
 /* The bits that these names have in body->known; all are in our table. */
-uint32_t members_mask(const struct record_pool *pool, const char *const *names);
+uint32_t members_mask(const char *const *names);
 /* Takes what push-pop told, the outcome and the times. */
 void trace_take(struct record *r);
 

@@ -5,23 +5,12 @@
 #include <string.h>
 
 #include <openssl/evp.h>
-#include <yyjson.h>
 
 #include "base/mem.h"
+#include "record/json_inner.h"
 
 /* Times a byte: that byte eight times. */
 #define EACH_BYTE UINT64_C(0x0101010101010101)
-
-/* A value is the library's own, under our name. */
-static yyjson_val *val(const struct json *v)
-{
-	return (yyjson_val *)(uintptr_t)v;
-}
-
-static const struct json *ours(const yyjson_val *v)
-{
-	return (const struct json *)(const void *)v;
-}
 
 /* --- documents ------------------------------------------------------------- */
 
@@ -61,7 +50,7 @@ void json_free(struct json_doc *doc)
 
 const struct json *json_root(const struct json_doc *doc)
 {
-	return ours(yyjson_doc_get_root((yyjson_doc *)(uintptr_t)doc));
+	return json_ours(yyjson_doc_get_root((yyjson_doc *)(uintptr_t)doc));
 }
 
 /* --- documents in reused memory -------------------------------------------- */
@@ -105,7 +94,7 @@ const struct json *json_parse_in_place(
 	yyjson_doc *doc =
 		yyjson_read_opts(text, len, YYJSON_READ_INSITU, &alc, NULL);
 
-	return ours(yyjson_doc_get_root(doc));
+	return json_ours(yyjson_doc_get_root(doc));
 }
 
 /* --- reading --------------------------------------------------------------- */
@@ -123,7 +112,7 @@ enum json_type json_type(const struct json *v)
 		[YYJSON_TYPE_OBJ] = JSON_OBJECT,
 	};
 
-	return (enum json_type)types[yyjson_get_type(val(v))];
+	return (enum json_type)types[yyjson_get_type(json_val(v))];
 }
 
 const char *json_type_name(enum json_type type)
@@ -138,17 +127,17 @@ const struct json *json_named(const struct json *object, struct span name)
 {
 	yyjson_val *key;
 
-	if (!yyjson_is_obj(val(object))) {
+	if (!yyjson_is_obj(json_val(object))) {
 		return NULL;
 	}
-	key = unsafe_yyjson_get_first(val(object));
-	for (size_t left = unsafe_yyjson_get_len(val(object)); left > 0;
+	key = unsafe_yyjson_get_first(json_val(object));
+	for (size_t left = unsafe_yyjson_get_len(json_val(object)); left > 0;
 		left--) {
 		struct span is = { unsafe_yyjson_get_str(key),
 			unsafe_yyjson_get_len(key) };
 
 		if (span_equal(is, name)) {
-			return ours(key + 1);
+			return json_ours(key + 1);
 		}
 		key = unsafe_yyjson_get_next(key + 1);
 	}
@@ -171,20 +160,21 @@ const struct json *json_path(const struct json *object, const char *path)
 
 const struct json *json_at(const struct json *array, size_t index)
 {
-	return ours(yyjson_arr_get(val(array), index));
+	return json_ours(yyjson_arr_get(json_val(array), index));
 }
 
 size_t json_count(const struct json *v)
 {
-	return yyjson_is_obj(val(v)) ? yyjson_obj_size(val(v))
-				     : yyjson_arr_size(val(v));
+	return yyjson_is_obj(json_val(v)) ? yyjson_obj_size(json_val(v))
+					  : yyjson_arr_size(json_val(v));
 }
 
 struct span json_text(const struct json *v)
 {
-	const char *text = yyjson_get_str(val(v));
+	const char *text = yyjson_get_str(json_val(v));
 
-	return (struct span){ text, text == NULL ? 0 : yyjson_get_len(val(v)) };
+	return (struct span){ text,
+		text == NULL ? 0 : yyjson_get_len(json_val(v)) };
 }
 
 bool json_is_text(const struct json *v, const char *text)
@@ -194,7 +184,7 @@ bool json_is_text(const struct json *v, const char *text)
 
 int json_int(const struct json *v, int64_t *out)
 {
-	yyjson_val *n = val(v);
+	yyjson_val *n = json_val(v);
 
 	if (yyjson_is_sint(n)) {
 		*out = yyjson_get_sint(n);
@@ -209,7 +199,8 @@ int json_int(const struct json *v, int64_t *out)
 
 bool json_bool(const struct json *v, bool fallback)
 {
-	return yyjson_is_bool(val(v)) ? yyjson_get_bool(val(v)) : fallback;
+	return yyjson_is_bool(json_val(v)) ? yyjson_get_bool(json_val(v))
+					   : fallback;
 }
 
 struct json_iter json_iter(const struct json *v)
@@ -217,16 +208,16 @@ struct json_iter json_iter(const struct json *v)
 	struct json_iter it = { 0 };
 
 	it.left = json_count(v);
-	it.is_object = yyjson_is_obj(val(v));
+	it.is_object = yyjson_is_obj(json_val(v));
 	if (it.left > 0) {
-		it.next = ours(unsafe_yyjson_get_first(val(v)));
+		it.next = json_ours(unsafe_yyjson_get_first(json_val(v)));
 	}
 	return it;
 }
 
 const struct json *json_next(struct json_iter *it)
 {
-	yyjson_val *at = val(it->next);
+	yyjson_val *at = json_val(it->next);
 
 	if (it->left == 0) {
 		return NULL;
@@ -237,36 +228,8 @@ const struct json *json_next(struct json_iter *it)
 			(struct span){ yyjson_get_str(at), yyjson_get_len(at) };
 		at++; /* a member's value stands right behind its name */
 	}
-	it->next = it->left > 0 ? ours(unsafe_yyjson_get_next(at)) : NULL;
-	return ours(at);
-}
-
-size_t json_members(struct json_iter *it, struct json_member *out, size_t max)
-{
-	size_t count = it->is_object && it->left < max ? it->left
-		       : it->is_object                 ? max
-						       : 0;
-	yyjson_val *at = val(it->next);
-
-	for (size_t i = 0; i < count; i++) {
-		yyjson_val *value = at + 1; /* right behind its name */
-
-		out[i] = (struct json_member){
-			.name = { unsafe_yyjson_get_str(at),
-				unsafe_yyjson_get_len(at) },
-			.value = ours(value),
-			.type = json_type(ours(value)),
-		};
-		if (unsafe_yyjson_is_str(value)) {
-			out[i].text =
-				(struct span){ unsafe_yyjson_get_str(value),
-					unsafe_yyjson_get_len(value) };
-		}
-		it->left--;
-		at = it->left > 0 ? unsafe_yyjson_get_next(value) : NULL;
-	}
-	it->next = ours(at);
-	return count;
+	it->next = it->left > 0 ? json_ours(unsafe_yyjson_get_next(at)) : NULL;
+	return json_ours(at);
 }
 
 /* --- writing --------------------------------------------------------------- */
@@ -277,15 +240,15 @@ void json_write(struct buf *b, const struct json *v)
 	char *text;
 
 	/* Most are one of these, which need no allocation. */
-	if (yyjson_is_str(val(v))) {
+	if (yyjson_is_str(json_val(v))) {
 		json_put_span(b, json_text(v));
 		return;
 	}
-	if (yyjson_is_uint(val(v))) {
-		buf_u64(b, yyjson_get_uint(val(v)));
+	if (yyjson_is_uint(json_val(v))) {
+		buf_u64(b, yyjson_get_uint(json_val(v)));
 		return;
 	}
-	text = yyjson_val_write(val(v), YYJSON_WRITE_NOFLAG, &len);
+	text = yyjson_val_write(json_val(v), YYJSON_WRITE_NOFLAG, &len);
 	if (text == NULL) {
 		BUG("a parsed value cannot be written");
 	}

@@ -48,7 +48,7 @@ const struct json *json_root(const struct json_doc *doc);
  * arena is owned by the caller ({ 0 } at first, mem_free(a->mem) at last) and
  * holds one document at a time.
  */
-enum { JSON_PADDING_BYTES = 4 };
+enum { JSON_PADDING_BYTES = 8 };
 struct json_arena {
 	void *mem;
 	size_t cap;
@@ -93,20 +93,6 @@ struct json_iter {
 };
 struct json_iter json_iter(const struct json *v);
 const struct json *json_next(struct json_iter *it);
-
-/*
- * Walks an object by several members at a time, for those who look at all of
- * them in every record:
- *   while ((count = json_members(&it, some, JSON_SOME)) > 0) ...
- */
-struct json_member {
-	struct span name;
-	const struct json *value;
-	enum json_type type;
-	struct span text; /* of a string; absent otherwise */
-};
-enum { JSON_SOME = 16 };
-size_t json_members(struct json_iter *it, struct json_member *out, size_t max);
 
 /* Appends the value, minified. */
 void json_write(struct buf *b, const struct json *v);

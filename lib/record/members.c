@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "record/body.h"
+#include "record/json_inner.h"
 
 enum member_type {
 	MEMBER_TEXT,
@@ -20,67 +21,81 @@ enum member_type {
 
 struct member {
 	const char *name;
-	size_t len;
 	enum member_type type;
 	size_t offset; /* in struct record; 0: only checked */
 };
 
-#define AT(name, type, member)                                                \
-	{                                                                     \
-		name, sizeof(name) - 1, type, offsetof(struct record, member) \
+#define AT(name, type, member)                              \
+	{                                                   \
+		name, type, offsetof(struct record, member) \
 	}
-#define CHECKED(name, type)                     \
-	{                                       \
-		name, sizeof(name) - 1, type, 0 \
+#define CHECKED(name, type)   \
+	{                     \
+		name, type, 0 \
 	}
 
-/* Every member that a stage knows, shortest first, the usual ones
- * before others of their length; what is not here passes unseen. */
+/* Every member that a stage knows; what is not here passes unseen. */
 static const struct member members[] = {
 	AT("id", MEMBER_ID, id),
 	AT("app", MEMBER_TEXT, app),
 	AT("jws", MEMBER_TEXT, jws),
 	AT("user", MEMBER_TEXT, user),
-	CHECKED("kind", MEMBER_KIND),
-	CHECKED("part", MEMBER_PART),
-	CHECKED("trace", MEMBER_TRACE),
-	AT("topic", MEMBER_TEXT, topic),
 	AT("users", MEMBER_ARRAY, users),
 	AT("device", MEMBER_OBJECT, device),
-	AT("message", MEMBER_OBJECT, message),
+	AT("devices", MEMBER_ARRAY, devices),
+	AT("topic", MEMBER_TEXT, topic),
+	AT("condition", MEMBER_TEXT, condition),
 	AT("channel", MEMBER_TEXT, channel),
 	AT("segment", MEMBER_TEXT, segment),
-	AT("devices", MEMBER_ARRAY, devices),
+	CHECKED("segment_after", MEMBER_TEXT),
+	CHECKED("kind", MEMBER_KIND),
 	CHECKED("priority", MEMBER_PRIORITY),
 	AT("category", MEMBER_TEXT, category),
 	AT("campaign", MEMBER_TEXT, campaign),
-	AT("condition", MEMBER_TEXT, condition),
-	CHECKED("time_zone", MEMBER_TEXT),
-	AT("created_ms", MEMBER_TIME, created_unix_ms),
 	AT("dedupe_key", MEMBER_TEXT, dedupe_key),
-	AT("expires_ms", MEMBER_TIME, expires_unix_ms),
+	AT("created_ms", MEMBER_TIME, created_unix_ms),
 	AT("not_before_ms", MEMBER_TIME, not_before_unix_ms),
-	CHECKED("segment_after", MEMBER_TEXT),
+	AT("expires_ms", MEMBER_TIME, expires_unix_ms),
+	CHECKED("time_zone", MEMBER_TEXT),
+	AT("message", MEMBER_OBJECT, message),
+	CHECKED("part", MEMBER_PART),
+	CHECKED("trace", MEMBER_TRACE),
 };
 enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
 
-static const char *const priority_names[] = { "high", "normal", "low" };
-static const char *const kind_names[] = { "single", "batch" };
-static const char *const platform_names[] = { "none", "ios", "android" };
+#define LITERAL(text)                  \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
+static const struct span priority_names[] = { LITERAL("high"),
+	LITERAL("normal"), LITERAL("low") };
+static const struct span kind_names[] = { LITERAL("single"), LITERAL("batch") };
+static const struct span platform_names[] = { LITERAL("none"), LITERAL("ios"),
+	LITERAL("android") };
 
 const char *priority_name(enum priority priority)
 {
-	return priority_names[priority];
+	return priority_names[priority].ptr;
 }
 
 const char *kind_name(enum kind kind)
 {
-	return kind_names[kind];
+	return kind_names[kind].ptr;
 }
 
 const char *platform_name(enum platform platform)
 {
-	return platform_names[platform];
+	return platform_names[platform].ptr;
+}
+
+static int place_in(struct span text, const struct span *names, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (span_equal(text, names[i])) {
+			return i;
+		}
+	}
+	return -1;
 }
 
 enum platform platform_parse(struct span name)
@@ -90,41 +105,33 @@ enum platform platform_parse(struct span name)
 					  : PLATFORM_NONE;
 }
 
-static int place_in(struct span text, const char *const *names, int count)
-{
-	for (int i = 0; i < count; i++) {
-		if (span_is(text, names[i])) {
-			return i;
-		}
-	}
-	return -1;
-}
-
 /* What is looked at once all members are known. */
 struct late {
 	const struct json *part;
 	struct span kind;
+	unsigned traces;
 };
 
 /* -1: the member is not what it should be. */
 static int take_member(struct record *r, const struct member *m,
 	const struct json_member *is, struct late *late)
 {
+	struct span text = json_member_text(is);
 	char *at = (char *)r + m->offset;
 	int64_t n = 0;
 	int place;
 
 	switch (m->type) {
 	case MEMBER_ID:
-		if (is->text.len > RECORD_ID_MAX_BYTES) {
+		if (text.len > RECORD_ID_MAX_BYTES) {
 			return -1;
 		}
 		/* fall through */
 	case MEMBER_TEXT:
 		if (m->offset != 0) {
-			memcpy(at, &is->text, sizeof(is->text));
+			memcpy(at, &text, sizeof(text));
 		}
-		return is->text.ptr == NULL ? -1 : 0;
+		return text.ptr == NULL ? -1 : 0;
 	case MEMBER_TIME:
 		if (json_int(is->value, &n) != 0 || n < 0) {
 			return -1;
@@ -132,99 +139,91 @@ static int take_member(struct record *r, const struct member *m,
 		memcpy(at, &n, sizeof(n));
 		return 0;
 	case MEMBER_OBJECT:
-		if (m->offset != 0) {
-			memcpy(at, &is->value, sizeof(is->value));
-		}
-		return is->type == JSON_OBJECT ? 0 : -1;
+		memcpy(at, &is->value, sizeof(is->value));
+		return json_member_is_object(is) ? 0 : -1;
 	case MEMBER_PART:
 		late->part = is->value;
-		return is->type == JSON_OBJECT ? 0 : -1;
+		return json_member_is_object(is) ? 0 : -1;
 	case MEMBER_ARRAY:
 		memcpy(at, &is->value, sizeof(is->value));
 		r->kind = KIND_BATCH;
-		return is->type == JSON_ARRAY ? 0 : -1;
+		return json_member_is_array(is) ? 0 : -1;
 	case MEMBER_PRIORITY:
-		place = place_in(is->text, priority_names, PRIORITY_COUNT);
+		place = place_in(text, priority_names, PRIORITY_COUNT);
 		r->priority =
 			place < 0 ? PRIORITY_NORMAL : (enum priority)place;
 		return place < 0 ? -1 : 0;
 	case MEMBER_KIND:
-		late->kind = is->text;
-		return place_in(is->text, kind_names, KIND_COUNT) < 0 ? -1 : 0;
+		late->kind = text;
+		return place_in(text, kind_names, KIND_COUNT) < 0 ? -1 : 0;
 	case MEMBER_TRACE:
 		r->trace = is->value;
+		late->traces++;
 		return 0;
 	}
 	return -1;
 }
 
-/* Where in the table the names of each length begin. */
-void members_index(unsigned char first[NAME_MAX_BYTES + 1])
+void members_names(struct names *names)
 {
-	size_t at = 0;
+	const char *list[MEMBERS];
 
-	for (size_t len = 0; len <= NAME_MAX_BYTES; len++) {
-		while (at < MEMBERS && members[at].len < len) {
-			at++;
-		}
-		first[len] = (unsigned char)at;
+	for (size_t i = 0; i < MEMBERS; i++) {
+		list[i] = members[i].name;
 	}
-	if (members[MEMBERS - 1].len > NAME_MAX_BYTES) {
-		BUG("a member's name is too long for the index");
-	}
-}
-
-static const struct member *member_of(
-	const struct record_pool *pool, struct span name)
-{
-	size_t i = name.len <= NAME_MAX_BYTES ? pool->first[name.len] : MEMBERS;
-
-	for (; i < MEMBERS && members[i].len == name.len; i++) {
-		if (span_same_bytes(name.ptr, members[i].name, name.len)) {
-			return &members[i];
-		}
-	}
-	return NULL;
+	names_init(names, list, MEMBERS);
 }
 
 size_t members_trace_count(const struct record *r)
 {
-	struct json_iter it = json_iter(r->root);
-	struct json_member some[JSON_SOME];
+	struct json_walk walk = json_walk(r->root);
+	struct json_member is;
 	size_t traces = 0;
-	size_t count;
 
-	while ((count = json_members(&it, some, JSON_SOME)) > 0) {
-		for (size_t i = 0; i < count; i++) {
-			traces += span_is(some[i].name, "trace");
-		}
+	while (json_walk_next(&walk, &is)) {
+		traces += span_is(is.name, "trace");
 	}
 	return traces;
 }
 
-uint32_t members_mask(const struct record_pool *pool, const char *const *names)
+static uint32_t bit_of(const char *name)
+{
+	for (size_t i = 0; i < MEMBERS; i++) {
+		if (strcmp(members[i].name, name) == 0) {
+			return UINT32_C(1) << i;
+		}
+	}
+	BUG("'%s' is not in the table of members", name);
+}
+
+uint32_t members_mask(const char *const *names)
 {
 	uint32_t mask = 0;
 
 	for (; *names != NULL; names++) {
-		const struct member *m = member_of(pool, span_of(*names));
-
-		if (m == NULL) {
-			BUG("'%s' is not in the table of members", *names);
-		}
-		mask |= UINT32_C(1) << (m - members);
+		mask |= bit_of(*names);
 	}
 	return mask;
 }
 
 int members_device(struct record *r)
 {
-	r->token = json_text(json_get(r->device, "token"));
+	struct json_walk walk = json_walk(r->device);
+	struct json_member is;
+	struct span platform = { NULL, 0 };
+
+	while (json_walk_next(&walk, &is)) {
+		if (r->token.ptr == NULL && span_is(is.name, "token")) {
+			r->token = json_member_text(&is);
+		} else if (platform.ptr == NULL &&
+			   span_is(is.name, "platform")) {
+			platform = json_member_text(&is);
+		}
+	}
 	if (r->token.len == 0) {
 		return -1;
 	}
-	r->platform =
-		platform_parse(json_text(json_get(r->device, "platform")));
+	r->platform = platform_parse(platform);
 	return 0;
 }
 
@@ -248,32 +247,29 @@ static bool is_plain(const struct record_body *b, struct span name)
 
 struct span members_take(struct record *r, struct span *last, unsigned *traces)
 {
-	struct json_iter it = json_iter(r->root);
-	struct json_member some[JSON_SOME];
+	const struct record_body *b = r->body;
+	struct json_walk walk = json_walk(r->root);
+	struct json_member is = { .value = NULL };
 	struct late late = { .part = NULL };
 	struct span bad = { NULL, 0 };
 	uint32_t seen = 0;
-	size_t count;
 
-	while ((count = json_members(&it, some, JSON_SOME)) > 0) {
-		*last = some[count - 1].name;
-		for (size_t i = 0; i < count; i++) {
-			struct span name = some[i].name;
-			const struct member *m = member_of(r->body->pool, name);
-			uint32_t bit;
+	while (json_walk_next(&walk, &is)) {
+		int place = names_find(&b->pool->members, is.name);
+		uint32_t bit;
 
-			if (m == NULL) {
-				continue;
-			}
-			bit = UINT32_C(1) << (m - members);
-			*traces += m->type == MEMBER_TRACE;
-			if (take_member(r, m, &some[i], &late) != 0 ||
-				(seen & bit) != 0 || !is_plain(r->body, name)) {
-				bad = name;
-			}
-			seen |= bit;
+		if (place < 0) {
+			continue;
 		}
+		bit = UINT32_C(1) << place;
+		if (take_member(r, &members[place], &is, &late) != 0 ||
+			(seen & bit) != 0 || !is_plain(b, is.name)) {
+			bad = is.name;
+		}
+		seen |= bit;
 	}
+	*last = is.name;
+	*traces = late.traces;
 	r->body->known = seen;
 	if (r->topic.ptr != NULL || r->condition.ptr != NULL ||
 		r->channel.ptr != NULL || r->segment.ptr != NULL) {

@@ -26,7 +26,7 @@ void record_stem_set(struct record_stem *s, const struct record *whole,
 	s->whole = whole;
 	if (s->without != without) { /* mostly the same from task to task */
 		s->without = without;
-		s->mask = members_mask(b->pool, without);
+		s->mask = members_mask(without);
 	}
 	s->is_cut = (b->known & s->mask) != 0;
 	if (!s->is_cut) {

@@ -40,7 +40,7 @@ struct record_pool *record_pool_new(size_t max_bytes, const char *uid_seed)
 	pool->max_bytes = max_bytes;
 	pool->replay_unix_us = 1; /* 0 would be "none" */
 	pool->uid_seed = mem_text(uid_seed);
-	members_index(pool->first);
+	members_names(&pool->members);
 	return pool;
 }
 

@@ -2,6 +2,7 @@
  * The trace: what the nodes before this one wrote, for whoever reads it.
  */
 #include "record/body.h"
+#include "record/json_inner.h"
 
 bool record_stamp_next(struct json_iter *it, struct record_stamp *stamp)
 {
@@ -52,14 +53,14 @@ struct claim {
 static void put_claim(struct claim *c, const struct json_member *fact)
 {
 	if (span_is(fact->name, "q")) {
-		c->queue = fact->text;
+		c->queue = json_member_text(fact);
 	} else if (span_is(fact->name, "uid")) {
-		c->uid = fact->text;
+		c->uid = json_member_text(fact);
 	} else if (span_is(fact->name, "receipt")) {
-		c->receipt = fact->text;
+		c->receipt = json_member_text(fact);
 		c->has_receipt = true;
 	} else if (span_is(fact->name, "apart")) {
-		c->apart = fact->text;
+		c->apart = json_member_text(fact);
 	} else if (span_is(fact->name, "attempt")) {
 		c->attempt = int_or_0(fact->value);
 	} else if (span_is(fact->name, "lease_ms")) {
@@ -73,15 +74,12 @@ static void put_claim(struct claim *c, const struct json_member *fact)
 
 static void take_claim(struct record *r, const struct json *facts)
 {
-	struct json_iter it = json_iter(facts);
-	struct json_member some[JSON_SOME];
+	struct json_walk walk = json_walk(facts);
+	struct json_member fact;
 	struct claim c = { .attempt = 0 };
-	size_t count;
 
-	while ((count = json_members(&it, some, JSON_SOME)) > 0) {
-		for (size_t i = 0; i < count; i++) {
-			put_claim(&c, &some[i]);
-		}
+	while (json_walk_next(&walk, &fact)) {
+		put_claim(&c, &fact);
 	}
 	if (c.has_receipt) {
 		r->uid = c.uid;
@@ -102,11 +100,11 @@ static void take_plain(
 	if (span_is(m->name, "t0_us")) {
 		*has_t0 = json_int(m->value, &r->t0_unix_us) == 0;
 	} else if (span_is(m->name, "uid")) {
-		r->uid = m->text;
+		r->uid = json_member_text(m);
 	} else if (span_is(m->name, "outcome")) {
-		r->outcome = outcome_parse(m->text);
+		r->outcome = outcome_parse(json_member_text(m));
 	} else if (span_is(m->name, "reason")) {
-		r->reason = reason_parse(m->text);
+		r->reason = reason_parse(json_member_text(m));
 	} else if (span_is(m->name, "after_ms")) {
 		r->after_ms = int_or_0(m->value);
 	}
@@ -114,18 +112,15 @@ static void take_plain(
 
 void trace_take(struct record *r)
 {
-	struct json_iter it = json_iter(r->trace);
-	struct json_member some[JSON_SOME];
+	struct json_walk walk = json_walk(r->trace);
+	struct json_member is;
 	bool has_t0 = false;
-	size_t count;
 
-	while ((count = json_members(&it, some, JSON_SOME)) > 0) {
-		for (size_t i = 0; i < count; i++) {
-			if (some[i].type != JSON_ARRAY) {
-				take_plain(r, &some[i], &has_t0);
-			} else if (r->receipt.ptr == NULL) {
-				take_claim(r, json_at(some[i].value, 2));
-			}
+	while (json_walk_next(&walk, &is)) {
+		if (!json_member_is_array(&is)) {
+			take_plain(r, &is, &has_t0);
+		} else if (r->receipt.ptr == NULL) {
+			take_claim(r, json_at(is.value, 2));
 		}
 	}
 	r->was_decided = r->outcome != OUTCOME_UNDECIDED;

@@ -216,6 +216,66 @@ static void wrong_types_and_doubles_are_refused(void)
 	end();
 }
 
+/* A known member with the wrong value is refused, an unknown one never. */
+static bool is_known(const char *name, size_t len)
+{
+	struct record *r;
+	bool is;
+
+	buf_reset(&out);
+	buf_text(&out, "{\"");
+	buf_put(&out, name, len);
+	buf_text(&out, "\":true}");
+	r = record_read(pool, out.data, out.len, 5000000);
+	is = r->reason == REASON_BAD_MEMBER;
+	record_free(pool, r);
+	return is;
+}
+
+static void a_name_that_is_nearly_known_is_unknown(void)
+{
+	static const char *const known[] = { "id", "app", "jws", "user",
+		"users", "device", "devices", "topic", "condition", "channel",
+		"segment", "segment_after", "kind", "priority", "category",
+		"campaign", "dedupe_key", "created_ms", "not_before_ms",
+		"expires_ms", "time_zone", "message", "part" };
+
+	begin();
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		size_t len = strlen(known[i]);
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "%s", known[i]);
+		CHECK(is_known(name, len));
+		for (size_t at = 0; at < len; at++) {
+			name[at]++;
+			CHECK(!is_known(name, len));
+			name[at] -= 2;
+			CHECK(!is_known(name, len));
+			name[at]++;
+		}
+		name[len] = '_';
+		CHECK(!is_known(name, len + 1));
+		CHECK(!is_known(name + 1, len));
+		(void)snprintf(name + len, sizeof(name) - len, "\\u0000");
+		CHECK(!is_known(name, strlen(name)));
+	}
+	CHECK(!is_known("", 0) && !is_known("a_name_of_many_bytes", 20));
+	end();
+}
+
+static void the_first_of_two_in_a_device_counts(void)
+{
+	struct record *r;
+
+	begin();
+	r = line("{\"device\":{\"platform\":\"ios\",\"token\":\"t\","
+		 "\"token\":\"u\",\"platform\":\"android\"}}");
+	CHECK(r->platform == PLATFORM_IOS && span_is(r->token, "t"));
+	record_free(pool, r);
+	end();
+}
+
 static void a_task_over_the_maximum_keeps_its_beginning(void)
 {
 	char text[2000];
@@ -488,6 +548,8 @@ int main(int argc, char **argv)
 		TEST(decisions_and_facts_are_written),
 		TEST(what_is_no_object_is_kept_raw),
 		TEST(wrong_types_and_doubles_are_refused),
+		TEST(a_name_that_is_nearly_known_is_unknown),
+		TEST(the_first_of_two_in_a_device_counts),
 		TEST(a_task_over_the_maximum_keeps_its_beginning),
 		TEST(what_stages_added_may_go_over_the_maximum),
 		TEST(a_claim_drops_the_producers_trace),
