@@ -9,6 +9,27 @@
 
 enum { LEN_BYTES = 8 }; /* before each part, so that none runs into the next */
 
+/* Written so that the compiler makes one load of it, and one store. */
+static inline uint64_t eight_bytes(const unsigned char *p)
+{
+	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
+	       (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
+	       (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+	       (uint64_t)p[7] << 56;
+}
+
+static inline void put_eight(unsigned char *p, uint64_t word)
+{
+	p[0] = (unsigned char)word;
+	p[1] = (unsigned char)(word >> 8);
+	p[2] = (unsigned char)(word >> 16);
+	p[3] = (unsigned char)(word >> 24);
+	p[4] = (unsigned char)(word >> 32);
+	p[5] = (unsigned char)(word >> 40);
+	p[6] = (unsigned char)(word >> 48);
+	p[7] = (unsigned char)(word >> 56);
+}
+
 static void update(EVP_MD_CTX *ctx, const void *ptr, size_t len)
 {
 	if (len > 0 && EVP_DigestUpdate(ctx, ptr, len) != 1) {
@@ -44,10 +65,8 @@ struct digest digest_of_parts(const struct digest_part *parts, size_t count)
 			update(ctx, small, len);
 			len = 0;
 		}
-		for (size_t j = 0; j < LEN_BYTES; j++) {
-			small[len++] = (unsigned char)((uint64_t)parts[i].len >>
-						       (8 * j));
-		}
+		put_eight(small + len, (uint64_t)parts[i].len);
+		len += LEN_BYTES;
 		if (len + parts[i].len > sizeof(small)) {
 			update(ctx, small, len);
 			update(ctx, parts[i].ptr, parts[i].len);
@@ -67,106 +86,94 @@ struct digest digest_of_parts(const struct digest_part *parts, size_t count)
 
 /* --- SipHash: Aumasson and Bernstein, 2012, with the finish for 128 bits ------ */
 
-static uint64_t rotated(uint64_t x, int bits)
+/* Passed by value, so that it stays in registers: a name is a round or two. */
+struct sip {
+	uint64_t a, b, c, d;
+};
+
+static inline uint64_t rotated(uint64_t x, int bits)
 {
 	return x << bits | x >> (64 - bits);
 }
 
-static void sip_rounds(uint64_t v[4], int rounds)
+static inline struct sip sip_round(struct sip s)
 {
-	while (rounds-- > 0) {
-		v[0] += v[1];
-		v[1] = rotated(v[1], 13) ^ v[0];
-		v[0] = rotated(v[0], 32);
-		v[2] += v[3];
-		v[3] = rotated(v[3], 16) ^ v[2];
-		v[0] += v[3];
-		v[3] = rotated(v[3], 21) ^ v[0];
-		v[2] += v[1];
-		v[1] = rotated(v[1], 17) ^ v[2];
-		v[2] = rotated(v[2], 32);
-	}
+	s.a += s.b;
+	s.b = rotated(s.b, 13) ^ s.a;
+	s.a = rotated(s.a, 32);
+	s.c += s.d;
+	s.d = rotated(s.d, 16) ^ s.c;
+	s.a += s.d;
+	s.d = rotated(s.d, 21) ^ s.a;
+	s.c += s.b;
+	s.b = rotated(s.b, 17) ^ s.c;
+	s.c = rotated(s.c, 32);
+	return s;
 }
 
-/* Written so that the compiler makes one load of it. */
-static uint64_t eight_bytes(const unsigned char *p)
+static inline struct sip sip_block(struct sip s, uint64_t block)
 {
-	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
-	       (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
-	       (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
-	       (uint64_t)p[7] << 56;
+	s.d ^= block;
+	s = sip_round(sip_round(s));
+	s.a ^= block;
+	return s;
 }
 
-static void sip_block(uint64_t v[4], uint64_t block)
-{
-	v[3] ^= block;
-	sip_rounds(v, 2);
-	v[0] ^= block;
-}
-
-static void sip_begin(uint64_t v[4])
+static inline struct sip sip_begin(void)
 {
 	/* The key of the paper's test vectors: bytes 0 to 15. */
 	const uint64_t key[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
 
-	v[0] = 0x736f6d6570736575 ^ key[0];
-	v[1] = 0x646f72616e646f6d ^ key[1] ^ 0xee;
-	v[2] = 0x6c7967656e657261 ^ key[0];
-	v[3] = 0x7465646279746573 ^ key[1];
+	return (struct sip){
+		.a = 0x736f6d6570736575 ^ key[0],
+		.b = 0x646f72616e646f6d ^ key[1] ^ 0xee,
+		.c = 0x6c7967656e657261 ^ key[0],
+		.d = 0x7465646279746573 ^ key[1],
+	};
 }
 
-static void sip_text(uint64_t v[4], const void *ptr, size_t len)
+static inline struct sip sip_text(struct sip s, const void *ptr, size_t len)
 {
 	const unsigned char *p = ptr;
 	uint64_t last = (uint64_t)len << 56;
 	size_t left = len;
 
 	for (; left >= 8; left -= 8, p += 8) {
-		sip_block(v, eight_bytes(p));
+		s = sip_block(s, eight_bytes(p));
 	}
 	while (left-- > 0) {
 		last |= (uint64_t)p[left] << (8 * left);
 	}
-	sip_block(v, last);
+	return sip_block(s, last);
 }
 
-static struct digest sip_end(uint64_t v[4])
+static inline struct digest sip_end(struct sip s)
 {
 	struct digest d;
 
-	v[2] ^= 0xee;
-	for (size_t half = 0; half < 2; half++) {
-		uint64_t out;
-
-		sip_rounds(v, 4);
-		out = v[0] ^ v[1] ^ v[2] ^ v[3];
-		for (size_t i = 0; i < 8; i++) {
-			d.bytes[8 * half + i] = (unsigned char)(out >> (8 * i));
-		}
-		v[1] ^= 0xdd;
-	}
+	s.c ^= 0xee;
+	s = sip_round(sip_round(sip_round(sip_round(s))));
+	put_eight(d.bytes, s.a ^ s.b ^ s.c ^ s.d);
+	s.b ^= 0xdd;
+	s = sip_round(sip_round(sip_round(sip_round(s))));
+	put_eight(d.bytes + 8, s.a ^ s.b ^ s.c ^ s.d);
 	return d;
 }
 
 struct digest digest_quick(const void *ptr, size_t len)
 {
-	uint64_t v[4];
-
-	sip_begin(v);
-	sip_text(v, ptr, len);
-	return sip_end(v);
+	return sip_end(sip_text(sip_begin(), ptr, len));
 }
 
 struct digest digest_quick_parts(const struct digest_part *parts, size_t count)
 {
-	uint64_t v[4];
+	struct sip s = sip_begin();
 
-	sip_begin(v);
 	for (size_t i = 0; i < count; i++) {
-		sip_block(v, (uint64_t)parts[i].len);
-		sip_text(v, parts[i].ptr, parts[i].len);
+		s = sip_block(s, (uint64_t)parts[i].len);
+		s = sip_text(s, parts[i].ptr, parts[i].len);
 	}
-	return sip_end(v);
+	return sip_end(s);
 }
 
 struct digest digest_join(const struct digest *a, const struct digest *b)
