@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "policy/nameset.h"
 
 enum {
 	ENTRY_TIME_BYTES = 4,
@@ -25,8 +26,7 @@ enum {
 struct fatigue_rules {
 	struct fatigue_rule rules[FATIGUE_RULES_MAX];
 	size_t count;
-	char **exempt; /* owned, and its texts */
-	size_t exempt_count;
+	struct nameset exempt; /* owned */
 };
 
 /* --- rules --- */
@@ -59,13 +59,13 @@ static struct digest rule_key(const struct fatigue_rule *rule)
 	char tail[64];
 	struct digest_part parts[4] = {
 		{ "fatigue rule", strlen("fatigue rule") },
-		{ m->app, m->app == NULL ? 0 : strlen(m->app) },
-		{ m->category, m->category == NULL ? 0 : strlen(m->category) },
+		{ m->app.ptr, m->app.len },
+		{ m->category.ptr, m->category.len },
 		{ tail, 0 },
 	};
 
-	if (fmt_into(tail, sizeof(tail), "%d %d %d %" PRId64, m->app != NULL,
-		    m->category != NULL,
+	if (fmt_into(tail, sizeof(tail), "%d %d %d %" PRId64,
+		    m->app.ptr != NULL, m->category.ptr != NULL,
 		    m->has_priority ? (int)m->priority : -1,
 		    rule->window_ms) != 0) {
 		BUG("rule key longer than its numbers can be");
@@ -127,17 +127,13 @@ static int rule_parse(
 	return rule_put(rules, rule, window.ptr, err);
 }
 
-static void exempt_parse(struct fatigue_rules *rules, const struct json *list)
+static void exempt_parse(struct nameset *exempt, const struct json *list)
 {
 	struct json_iter it = json_iter(list);
 	const struct json *v;
 
-	rules->exempt = mem_array(json_count(list) + 1, sizeof(char *));
 	while ((v = json_next(&it)) != NULL) {
-		struct span name = json_text(v);
-
-		rules->exempt[rules->exempt_count++] =
-			mem_dup(name.ptr, name.len);
+		(void)nameset_add(exempt, json_text(v));
 	}
 }
 
@@ -154,8 +150,8 @@ int fatigue_rules_new(
 			return err_prefix(err, "fatigue.rules[%zu]", i);
 		}
 	}
-	exempt_parse(
-		rules, conf == NULL ? NULL : conf_at(conf, "fatigue.exempt"));
+	exempt_parse(&rules->exempt,
+		conf == NULL ? NULL : conf_at(conf, "fatigue.exempt"));
 	*out = rules;
 	return 0;
 }
@@ -169,10 +165,7 @@ void fatigue_rules_free(struct fatigue_rules *rules)
 		match_release(&rules->rules[i].match);
 		mem_free(rules->rules[i].name);
 	}
-	for (size_t i = 0; i < rules->exempt_count; i++) {
-		mem_free(rules->exempt[i]);
-	}
-	mem_free(rules->exempt);
+	nameset_release(&rules->exempt);
 	mem_free(rules);
 }
 
@@ -193,12 +186,7 @@ int fatigue_rules_add(struct fatigue_rules *rules, int64_t limit,
 bool fatigue_is_exempt(
 	const struct fatigue_rules *rules, const struct record *r)
 {
-	for (size_t i = 0; i < rules->exempt_count; i++) {
-		if (span_is(r->category, rules->exempt[i])) {
-			return true;
-		}
-	}
-	return false;
+	return nameset_has(&rules->exempt, r->category);
 }
 
 /* Whose windows they are.  Each rule's own key is joined to it, so that there is
@@ -248,13 +236,14 @@ size_t fatigue_ask(const struct fatigue_rules *rules, const struct record *r,
 const struct fatigue_rule *fatigue_judge(const struct fatigue_rules *rules,
 	const struct record *r, const struct store_ask *asks, size_t count)
 {
-	size_t at = 0;
+	size_t over = 0;
 
-	for (size_t i = 0; at < count && i < rules->count; i++) {
-		if (!match_fits(&rules->rules[i].match, r)) {
-			continue;
-		}
-		if (asks[at++].answer == STORE_OVER) {
+	while (over < count && asks[over].answer != STORE_OVER) {
+		over++;
+	}
+	/* Most pass; else it is that one of the rules that were asked about. */
+	for (size_t i = 0; over < count && i < rules->count; i++) {
+		if (match_fits(&rules->rules[i].match, r) && over-- == 0) {
 			return rules->rules + i;
 		}
 	}

@@ -5,18 +5,21 @@
 
 #include "base/mem.h"
 
-static char *text_take(const struct json *v)
+static struct span text_take(const struct json *v)
 {
 	struct span s = json_text(v);
 
-	return s.ptr == NULL ? NULL : mem_dup(s.ptr, s.len);
+	if (s.ptr != NULL) {
+		s.ptr = mem_dup(s.ptr, s.len);
+	}
+	return s;
 }
 
 int match_parse(struct match *m, const struct json *rule, struct err *err)
 {
 	struct span priority = json_text(json_get(rule, "priority"));
 
-	*m = (struct match){ .app = NULL };
+	*m = (struct match){ .has_priority = false };
 	for (int p = 0; priority.ptr != NULL && p < PRIORITY_COUNT; p++) {
 		if (span_is(priority, priority_name((enum priority)p))) {
 			m->has_priority = true;
@@ -34,21 +37,27 @@ int match_parse(struct match *m, const struct json *rule, struct err *err)
 
 void match_release(struct match *m)
 {
-	mem_free(m->app);
-	mem_free(m->category);
-	*m = (struct match){ .app = NULL };
+	mem_free((void *)(uintptr_t)m->app.ptr);
+	mem_free((void *)(uintptr_t)m->category.ptr);
+	*m = (struct match){ .has_priority = false };
+}
+
+static bool is_for(struct span wanted, struct span has)
+{
+	return wanted.ptr == NULL ||
+	       (has.ptr != NULL && span_equal(wanted, has));
 }
 
 bool match_fits(const struct match *m, const struct record *r)
 {
-	return (m->app == NULL || span_is(r->app, m->app)) &&
-	       (m->category == NULL || span_is(r->category, m->category)) &&
+	return is_for(m->app, r->app) && is_for(m->category, r->category) &&
 	       (!m->has_priority || m->priority == r->priority);
 }
 
-static bool is_same_text(const char *a, const char *b)
+static bool is_same_text(struct span a, struct span b)
 {
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+	return a.ptr == NULL || b.ptr == NULL ? a.ptr == b.ptr
+					      : span_equal(a, b);
 }
 
 bool match_is_same(const struct match *a, const struct match *b)
@@ -60,11 +69,13 @@ bool match_is_same(const struct match *a, const struct match *b)
 
 void match_write(const struct match *m, struct buf *out)
 {
-	if (m->app != NULL) {
-		buf_fmt(out, "%s ", m->app);
+	if (m->app.ptr != NULL) {
+		buf_put(out, m->app.ptr, m->app.len);
+		buf_putc(out, ' ');
 	}
-	if (m->category != NULL) {
-		buf_fmt(out, "%s ", m->category);
+	if (m->category.ptr != NULL) {
+		buf_put(out, m->category.ptr, m->category.len);
+		buf_putc(out, ' ');
 	}
 	if (m->has_priority) {
 		buf_fmt(out, "%s ", priority_name(m->priority));

@@ -14,9 +14,9 @@
 #include "record/record.h"
 
 struct match {
-	char *app;         /* owned; NULL: every app, each for itself */
-	char *category;    /* owned; NULL: any */
-	bool has_priority; /* false: any */
+	struct span app;      /* owned; absent: every app, each for itself */
+	struct span category; /* owned; absent: any */
+	bool has_priority;    /* false: any */
 	enum priority priority;
 };
 

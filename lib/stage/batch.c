@@ -84,22 +84,6 @@ void run_emit(struct run *run, struct record *r)
 
 /* --- a batch --------------------------------------------------------------- */
 
-struct record *batch_undecided(
-	const struct batch *b, const struct record *after)
-{
-	size_t first = after == NULL ? 0 : after->place + 1;
-
-	for (size_t i = first; i < b->count; i++) {
-		const struct record *r = b->records[i];
-
-		if (r->outcome == OUTCOME_UNDECIDED && !r->is_held &&
-			!r->is_consumed) {
-			return b->records[i];
-		}
-	}
-	return NULL;
-}
-
 static void expire(struct record *r)
 {
 	if (r->outcome == OUTCOME_UNDECIDED && r->expires_unix_ms > 0 &&

@@ -32,8 +32,20 @@ struct batch {
 #define BATCH_EACH_UNDECIDED(batch, rec)                                     \
 	for (struct record *rec = batch_undecided(batch, NULL); rec != NULL; \
 		rec = batch_undecided(batch, rec))
-struct record *batch_undecided(
-	const struct batch *b, const struct record *after);
+static inline struct record *batch_undecided(
+	const struct batch *b, const struct record *after)
+{
+	for (size_t at = after == NULL ? 0 : after->place + 1; at < b->count;
+		at++) {
+		struct record *r = b->records[at];
+
+		if (r->outcome == OUTCOME_UNDECIDED && !r->is_held &&
+			!r->is_consumed) {
+			return r;
+		}
+	}
+	return NULL;
+}
 
 /* Walks all of them; for stages with sees_decided. */
 #define BATCH_EACH(batch, rec)                                           \
