@@ -25,6 +25,7 @@ struct app {
 	struct quiet *quiet;         /* owned */
 	struct zones *zones;         /* owned */
 	struct caps caps;
+	bool is_replay;
 	bool is_again; /* the batch comes again: its facts are told already */
 };
 
@@ -82,6 +83,7 @@ static int app_load(void *self, struct run *run, struct err *err)
 	struct store_choice choice = { a->store_url, "fatigue.store",
 		run_is_replay(run) };
 
+	a->is_replay = choice.is_replay;
 	if (read_rules(a, run, &rules, &quiet, zones, err) != 0) {
 		goto fail;
 	}
@@ -141,6 +143,13 @@ static void keep_quiet(struct app *a, struct record *rec)
 	}
 }
 
+/* Takes for what was added, in one round trip. */
+static int take(struct app *a, struct err *err)
+{
+	a->is_again = caps_take(&a->caps, a->rules, a->place.store, err) != 0;
+	return a->is_again ? -1 : 0;
+}
+
 static int app_handle(void *self, struct batch *batch, struct err *err)
 {
 	struct app *a = self;
@@ -153,9 +162,13 @@ static int app_handle(void *self, struct batch *batch, struct err *err)
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{
 		caps_add(&a->caps, rec);
+		/* A replay has days in one batch: each record must meet the
+		 * windows as the one before has left them. */
+		if (a->is_replay && take(a, err) != 0) {
+			return -1;
+		}
 	}
-	a->is_again = caps_take(&a->caps, a->rules, a->place.store, err) != 0;
-	return a->is_again ? -1 : 0;
+	return take(a, err);
 }
 
 static void app_close(void *self)

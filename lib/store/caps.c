@@ -94,8 +94,10 @@ static int take_turns(struct caps *c, const struct fatigue_rules *rules,
 int caps_take(struct caps *c, const struct fatigue_rules *rules,
 	struct store *store, struct err *err)
 {
-	if (take_turns(c, rules, store, &c->count, err) != 0) {
+	if (take_turns(c, rules, store, &c->count, err) != 0 ||
+		take_turns(c, rules, store, NULL, err) != 0) {
 		return -1;
 	}
-	return take_turns(c, rules, store, NULL, err);
+	c->count = 0;
+	return 0;
 }

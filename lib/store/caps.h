@@ -35,7 +35,8 @@ void caps_begin(struct caps *c, size_t most);
 void caps_add(struct caps *c, struct record *r);
 
 /* Takes the turns of what was added and decides those that a rule refuses as
- * fatigue-cap, with the fact "rule".  -1: a temporary failure; begin again. */
+ * fatigue-cap, with the fact "rule"; more may be added then.  -1: a temporary
+ * failure; begin again. */
 int caps_take(struct caps *c, const struct fatigue_rules *rules,
 	struct store *store, struct err *err) MUST_CHECK;
 void caps_release(struct caps *c);

@@ -251,6 +251,21 @@ slides() {
 	[ "$(reasons)" = "- fatigue-cap fatigue-cap" ]
 }
 
+@test "a replay decides record by record: days that are read in one go are still days" {
+	echo '{"fatigue":{"rules":[{"limit":5,"per":"24h"},{"limit":1,"per":"1h"}]}}' >push.conf
+	jq -nc 'foreach range(300) as $n (1763600000; . + $n * $n * 7919 % 5400; { user: "u", created_ms: (. * 1000) })' >days
+	# What the rules say, told in jq: the times that count still, newest first.
+	jq -rn 'reduce inputs as $r ({ kept: [], told: [] }; ($r.created_ms / 1000) as $now
+		| .kept |= map(select(. > $now - 86400))
+		| if (.kept | length) < 5 and all(.kept[]; . <= $now - 3600)
+			then .kept += [$now] | .told += ["-"] else .told += ["fatigue-cap"] end)
+		| .told | join(" ")' days >expected
+	stage_file days push-fatigue -c push.conf --replay
+	[ "$status" -eq 0 ]
+	diff expected <(reasons)
+	[ "$(reasons | tr ' ' '\n' | grep -c fatigue-cap)" -gt 100 ]
+}
+
 many_users() {
 	local n
 	for n in 1 2 3; do seq 1 1500 | sed 's/.*/{"app":"s","user":"u&"}/'; done >tasks
