@@ -152,18 +152,34 @@ static void on_retry(void *self)
 	(void)self; /* the next batch_step() sees that the timer is not set any more */
 }
 
-/* A resource failed: the same again after a pause.  Told once, and again when
- * the reason changes or has lasted for a minute. */
-static void pause_for(struct run *run, const struct err *err)
+/* Is the failure to be told?  Once a minute while it lasts, also when two take
+ * turns, as in a Redis that loads its data and is slow to say so. */
+static bool is_news(struct run *run, const struct err *err)
 {
+	struct told *at = run->told;
 	int64_t now_mono_ms = clock_mono_ms();
 
-	if (run->backoff_ms == RETRY_FIRST_MS ||
-		strcmp(run->failure.text, err->text) != 0 ||
-		now_mono_ms - run->told_mono_ms >= TELL_AGAIN_MS) {
+	for (size_t i = 0; i < TOLD_MOST; i++) {
+		if (strcmp(run->told[i].err.text, err->text) == 0) {
+			at = run->told + i;
+			if (now_mono_ms - at->mono_ms < TELL_AGAIN_MS) {
+				return false;
+			}
+			break;
+		}
+		if (run->told[i].mono_ms < at->mono_ms) {
+			at = run->told + i; /* the oldest makes room */
+		}
+	}
+	*at = (struct told){ *err, now_mono_ms };
+	return true;
+}
+
+/* A resource failed: the same again after a pause. */
+static void pause_for(struct run *run, const struct err *err)
+{
+	if (is_news(run, err)) {
 		log_warn("%s; trying again until it works", err->text);
-		run->failure = *err;
-		run->told_mono_ms = now_mono_ms;
 	}
 	loop_timer_set(
 		run->loop, &run->retry, run->backoff_ms * 1000, on_retry, run);
@@ -176,6 +192,7 @@ static void recovered(struct run *run)
 {
 	if (run->backoff_ms != RETRY_FIRST_MS) {
 		run->backoff_ms = RETRY_FIRST_MS;
+		memset(run->told, 0, sizeof(run->told));
 		log_info("going on");
 	}
 }

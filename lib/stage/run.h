@@ -14,6 +14,13 @@
 enum {
 	BATCH_MOST = 256,
 	RETRY_FIRST_MS = 50,
+	TOLD_MOST = 2,
+};
+
+/* A failure that was told, and when; { 0 }: none. */
+struct told {
+	struct err err;
+	int64_t mono_ms;
 };
 
 struct run {
@@ -39,9 +46,8 @@ struct run {
 	struct loop_timer tick;
 	struct loop_timer drain_limit;
 	int64_t backoff_ms;
-	struct err failure; /* the last one that was told */
-	int64_t told_mono_ms;
-	bool is_awake; /* a source may produce */
+	struct told told[TOLD_MOST]; /* of the pause that lasts */
+	bool is_awake;               /* a source may produce */
 	bool is_draining;
 	bool is_over; /* the drain took too long */
 	struct err err;

@@ -124,6 +124,36 @@ is_told_once() { # TEXT
 	is_told_once "replicas are missing"
 }
 
+@test "two reasons that take turns" {
+	# Being full comes first where both are true.
+	rcli CONFIG SET min-replicas-to-write 1
+	chain_tasks 1 >task
+	start -i task dedupe push-dedupe -c push.conf --store "$REDIS_URL"
+	for _ in 1 2 3; do
+		is_refused NOREPLICAS
+		rcli CONFIG SET maxmemory 1
+		is_refused OOM
+		rcli CONFIG SET maxmemory 0
+	done
+	rcli CONFIG SET min-replicas-to-write 0
+	wait_exit dedupe 30
+	[ "$status" -eq 0 ]
+	[ "$(grep -c 'out of memory' dedupe.err)" -eq 1 ] || { cat dedupe.err && return 1; }
+	[ "$(grep -c 'replicas are missing' dedupe.err)" -eq 1 ] || { cat dedupe.err && return 1; }
+	[ "$(grep -c 'going on' dedupe.err)" -eq 1 ]
+	has_lines 1 dedupe.out
+}
+
+# It has asked since, and was told this.
+is_refused() { # ERROR
+	rcli CONFIG RESETSTAT
+	wait_until 30 has_error "$1" || { cat dedupe.err && return 1; }
+}
+
+has_error() {
+	rcli INFO errorstats | grep -q "^errorstat_$1"
+}
+
 @test "connections that are cut, again and again" {
 	begin
 	for _ in 1 2 3 4 5 6 7 8; do
