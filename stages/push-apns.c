@@ -15,10 +15,7 @@ static struct sender sender = {
 	.places = places,
 	.setup = {
 		.vendor = &vendor_apns,
-		.connections = 4,
-		.window = 1000,
-		.timeout_ms = 10 * 1000,
-		.pace = { .ramp_ms = 60 * 1000 },
+		SENDER_USUAL,
 	},
 };
 
@@ -36,20 +33,7 @@ static const struct opt opts[] = {
 		"the production service; default https://api.push.apple.com"),
 	OPT_TEXT("sandbox", "URL", &sender.setup.places.urls[APNS_SANDBOX], "apns.sandbox",
 		"the sandbox; default https://api.sandbox.push.apple.com"),
-	OPT_FILE("ca-file", "FILE", &sender.setup.ca_file, "apns.ca_file",
-		"certificates to trust instead of the system's"),
-	OPT_INT("connections", "N", &sender.setup.connections, 1, 256, "apns.connections",
-		"connections of a credential to one service, at most; default 4"),
-	OPT_INT("window", "N", &sender.setup.window, 1, 100000, "apns.window",
-		"records in flight at once, at most; default 1000"),
-	OPT_DURATION("timeout", "TIME", &sender.setup.timeout_ms, "apns.timeout",
-		"how long an answer may take; default 10s"),
-	OPT_INT("rate", "N", &sender.setup.pace.per_s, 0, 1000000, "apns.rate",
-		"notifications a second with one credential, at most; default 0, no limit"),
-	OPT_DURATION("ramp", "TIME", &sender.setup.pace.ramp_ms, "apns.ramp",
-		"how long --rate takes to rise from a tenth; default 60s"),
-	OPT_FLAG("dry-run", &sender.is_dry_run,
-		"build the requests, send nothing"),
+	SENDER_OPTS(sender, "apns", " to one service"),
 	OPT_END,
 };
 /* clang-format on */
@@ -61,14 +45,7 @@ int main(int argc, char **argv)
 		.summary = "deliver iOS records to Apple",
 		.opts = opts,
 		.self = &sender,
-		.open = sender_open,
-		.check = sender_open,
-		.reload = sender_reload,
-		.handle = sender_handle,
-		.drain = sender_drain,
-		.count = sender_count,
-		.close = sender_close,
 	};
 
-	return stage_main(&stage, argc, argv);
+	return sender_main(&stage, argc, argv);
 }

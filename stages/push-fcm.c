@@ -15,10 +15,7 @@ static struct sender sender = {
 	.places = places,
 	.setup = {
 		.vendor = &vendor_fcm,
-		.connections = 4,
-		.window = 1000,
-		.timeout_ms = 10 * 1000,
-		.pace = { .ramp_ms = 60 * 1000 },
+		SENDER_USUAL,
 	},
 };
 
@@ -35,20 +32,7 @@ static const struct opt opts[] = {
 		"the service; default https://fcm.googleapis.com"),
 	OPT_TEXT("token-url", "URL", &sender.setup.places.token_url, "fcm.token_url",
 		"the token endpoint; default: the service account's token_uri"),
-	OPT_FILE("ca-file", "FILE", &sender.setup.ca_file, "fcm.ca_file",
-		"certificates to trust instead of the system's"),
-	OPT_INT("connections", "N", &sender.setup.connections, 1, 256, "fcm.connections",
-		"connections of a credential, at most; default 4"),
-	OPT_INT("window", "N", &sender.setup.window, 1, 100000, "fcm.window",
-		"records in flight at once, at most; default 1000"),
-	OPT_DURATION("timeout", "TIME", &sender.setup.timeout_ms, "fcm.timeout",
-		"how long an answer may take; default 10s"),
-	OPT_INT("rate", "N", &sender.setup.pace.per_s, 0, 1000000, "fcm.rate",
-		"notifications a second with one credential, at most; default 0, no limit"),
-	OPT_DURATION("ramp", "TIME", &sender.setup.pace.ramp_ms, "fcm.ramp",
-		"how long --rate takes to rise from a tenth; default 60s"),
-	OPT_FLAG("dry-run", &sender.is_dry_run,
-		"build the requests, send nothing"),
+	SENDER_OPTS(sender, "fcm", ""),
 	OPT_END,
 };
 /* clang-format on */
@@ -60,14 +44,7 @@ int main(int argc, char **argv)
 		.summary = "deliver Android records to Google",
 		.opts = opts,
 		.self = &sender,
-		.open = sender_open,
-		.check = sender_open,
-		.reload = sender_reload,
-		.handle = sender_handle,
-		.drain = sender_drain,
-		.count = sender_count,
-		.close = sender_close,
 	};
 
-	return stage_main(&stage, argc, argv);
+	return sender_main(&stage, argc, argv);
 }

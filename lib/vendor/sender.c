@@ -30,7 +30,7 @@ static void sender_find_places(struct sender *s, const struct conf *conf)
 	}
 }
 
-int sender_open(void *self, struct run *run, struct err *err)
+static int sender_open(void *self, struct run *run, struct err *err)
 {
 	struct sender *s = self;
 
@@ -46,7 +46,7 @@ int sender_open(void *self, struct run *run, struct err *err)
 	return s->engine != NULL ? 0 : -1;
 }
 
-int sender_reload(void *self, struct run *run, struct err *err)
+static int sender_reload(void *self, struct run *run, struct err *err)
 {
 	struct sender *s = self;
 	const struct engine_places was = s->setup.places;
@@ -65,7 +65,7 @@ int sender_reload(void *self, struct run *run, struct err *err)
 	return 0;
 }
 
-int sender_handle(void *self, struct batch *batch, struct err *err)
+static int sender_handle(void *self, struct batch *batch, struct err *err)
 {
 	struct sender *s = self;
 
@@ -85,24 +85,38 @@ int sender_handle(void *self, struct batch *batch, struct err *err)
 	return 0;
 }
 
-void sender_drain(void *self)
+static void sender_drain(void *self)
 {
 	struct sender *s = self;
 
 	engine_drain(s->engine, run_drain_ms(s->run));
 }
 
-void sender_count(void *self, struct buf *json)
+static void sender_count(void *self, struct buf *json)
 {
 	struct sender *s = self;
 
 	engine_count(s->engine, json);
 }
 
-void sender_close(void *self)
+static void sender_close(void *self)
 {
 	struct sender *s = self;
 
 	engine_free(s->engine);
 	s->engine = NULL;
+}
+
+int sender_main(const struct stage *stage, int argc, char **argv)
+{
+	struct stage s = *stage;
+
+	s.open = sender_open;
+	s.check = sender_open;
+	s.reload = sender_reload;
+	s.handle = sender_handle;
+	s.drain = sender_drain;
+	s.count = sender_count;
+	s.close = sender_close;
+	return stage_main(&s, argc, argv);
 }
