@@ -14,6 +14,7 @@
 #include "queue/feedback.h"
 #include "record/conf.h"
 #include "stage/command.h"
+#include "stage/options.h"
 #include "store/devices.h"
 #include "store/import.h"
 #include "store/prune.h"
@@ -54,7 +55,7 @@ static struct app app = {
 
 /* clang-format off */
 static const struct opt opts[] = {
-	{ "config", 'c', OPT_TYPE_TEXT, "FILE", &app.config, NULL, 0, 0, "configuration; default $PUSH_CONFIG" },
+	OPT_CONFIG(&app.config, "configuration"),
 	OPT_TEXT("store", "URL", &app.store_url, NULL, "where devices are registered"),
 	OPT_TEXT("app", "NAME", &app.app_name, NULL, "app that has the token"),
 	OPT_TEXT("user", "NAME", &app.user, NULL, "user who has the device"),

@@ -17,6 +17,7 @@
 #include "queue/peek.h"
 #include "record/conf.h"
 #include "stage/command.h"
+#include "stage/options.h"
 #include "store/stops.h"
 
 enum { PROGRESS_MS = 2000 };
@@ -46,7 +47,7 @@ static int64_t said_mono_ms; /* when progress was told */
 
 /* clang-format off */
 static const struct opt opts[] = {
-	{ "config", 'c', OPT_TYPE_TEXT, "FILE", &app.config, NULL, 0, 0, "configuration; default $PUSH_CONFIG" },
+	OPT_CONFIG(&app.config, "configuration"),
 	OPT_TEXT("redis", "URL", &app.url, "redis",
 		"where the queues are; default redis://127.0.0.1"),
 	OPT_LIST("queue", "NAME", &app.queues, "queues", "queue to look at; may be repeated"),

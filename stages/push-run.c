@@ -11,8 +11,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/loop.h"
@@ -21,7 +19,7 @@
 #include "run/plans.h"
 #include "run/process.h"
 #include "run/sockets.h"
-#include "stage/opt.h"
+#include "stage/options.h"
 
 enum { TICK_US = 1000 * 1000 };
 
@@ -53,20 +51,16 @@ static struct app app = {
 
 /* clang-format off */
 static const struct opt opts[] = {
-	{ "config", 'c', OPT_TYPE_TEXT, "FILE", &app.config, NULL, 0, 0,
-		"read push.conf and give it to every program; default $PUSH_CONFIG" },
+	OPT_CONFIG(&app.config, "read push.conf and give it to every program"),
 	OPT_FLAG("check", &app.is_check,
 		"check the configuration for all programs, and exit"),
 	OPT_DURATION("drain", "TIME", &app.drain_ms, "run.drain",
 		"let the chain finish within this time; default 30s"),
 	OPT_DURATION("restart", "TIME", &app.restart_ms, "run.restart",
 		"wait no longer than this before a new start; default 10s"),
-	OPT_INT("ready-fd", "N", &app.ready_fd, 0, 1 << 20, NULL,
-		"write a newline to this descriptor when all programs are ready"),
-	OPT_TEXT("log-format", "text|json", &app.log_format, NULL,
-		"form of the log; default text on a terminal, else json"),
-	{ "verbose", 'v', OPT_TYPE_FLAG, NULL, &app.is_verbose, NULL, 0, 0,
-		"log more" },
+	OPT_READY_FD(&app.ready_fd, "all programs are ready"),
+	OPT_LOG_FORMAT(&app.log_format),
+	OPT_VERBOSE(&app.is_verbose),
 	OPT_END,
 };
 /* clang-format on */
@@ -74,15 +68,12 @@ static const struct opt opts[] = {
 static void app_on_ready(void *self)
 {
 	struct app *a = self;
-	int fd = (int)a->ready_fd;
+	struct err err = { 0 };
 
-	if (fd >= 0) {
-		if (write(fd, "\n", 1) != 1) {
-			log_warn("cannot write to --ready-fd %d", fd);
-		}
-		(void)close(fd); /* the byte was taken, or nobody waits */
-		a->ready_fd = -1;
+	if (options_tell_ready(a->ready_fd, &err) != 0) {
+		log_warn("%s", err.text);
 	}
+	a->ready_fd = -1; /* once */
 }
 
 static void app_on_over(void *self, enum chain_verdict verdict)
@@ -137,24 +128,6 @@ static int app_plan(struct app *a, struct err *err)
 	return plans_make(&a->plans, &a->plan_count, &source, err);
 }
 
-static int app_log(const struct app *a, struct err *err)
-{
-	enum log_format format = LOG_AUTO;
-
-	if (strcmp(a->log_format, "text") == 0) {
-		format = LOG_TEXT;
-	} else if (strcmp(a->log_format, "json") == 0) {
-		format = LOG_JSON;
-	} else if (strcmp(a->log_format, "auto") != 0) {
-		return err_usage(err, 0,
-			"--log-format wants text or json, not '%s'",
-			a->log_format);
-	}
-	log_open(
-		"push-run", NULL, format, a->is_verbose ? LOG_DEBUG : LOG_INFO);
-	return 0;
-}
-
 /* --check: nothing is started but the programs' own checks. */
 static int app_check(struct app *a, struct err *err)
 {
@@ -192,7 +165,9 @@ static int app_open(struct app *a, int argc, char **argv, struct err *err)
 		.seen = &seen,
 	};
 
-	if (opt_parse(&program, argc, argv, err) < 0 || app_log(a, err) != 0) {
+	if (opt_parse(&program, argc, argv, err) < 0 ||
+		options_open_log(program.name, NULL, a->log_format,
+			a->is_verbose, err) != 0) {
 		return -1;
 	}
 	if (a->ready_fd >= 0 &&

@@ -1,6 +1,10 @@
-/* The options that all stages share. */
+/* The options that all stages share, and what some of them do. */
 #include "stage/options.h"
 
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
 #include "record/record.h"
 
 struct options stage_options = {
@@ -14,8 +18,7 @@ struct options stage_options = {
 
 /* clang-format off */
 const struct opt stage_option_rows[] = {
-	{ "config", 'c', OPT_TYPE_TEXT, "FILE", &stage_options.config, NULL, 0, 0,
-		"read push.conf; default $PUSH_CONFIG" },
+	OPT_CONFIG(&stage_options.config, "read push.conf"),
 	{ "in", 'i', OPT_TYPE_TEXT, "ENDPOINT", &stage_options.in, NULL, 0, 0,
 		"read from - (standard input) or unix:PATH" },
 	{ "out", 'o', OPT_TYPE_TEXT, "ENDPOINT", &stage_options.out, NULL, 0, 0,
@@ -34,12 +37,40 @@ const struct opt stage_option_rows[] = {
 		"finish what is in flight within this time; default 30s"),
 	OPT_FILE("counters", "PATH", &stage_options.counters, "counters",
 		"Unix socket of the collector; default $PUSH_COUNTERS"),
-	OPT_INT("ready-fd", "N", &stage_options.ready_fd, 0, 1 << 20, NULL,
-		"write a newline to this descriptor when ready"),
-	OPT_TEXT("log-format", "text|json", &stage_options.log_format, NULL,
-		"form of the log; default text on a terminal, else json"),
-	{ "verbose", 'v', OPT_TYPE_FLAG, NULL, &stage_options.is_verbose, NULL, 0, 0,
-		"log more" },
+	OPT_READY_FD(&stage_options.ready_fd, "ready"),
+	OPT_LOG_FORMAT(&stage_options.log_format),
+	OPT_VERBOSE(&stage_options.is_verbose),
 	OPT_END,
 };
 /* clang-format on */
+
+int options_open_log(const char *program, const char *node, const char *format,
+	bool is_verbose, struct err *err)
+{
+	enum log_format form = LOG_AUTO;
+
+	if (strcmp(format, "text") == 0) {
+		form = LOG_TEXT;
+	} else if (strcmp(format, "json") == 0) {
+		form = LOG_JSON;
+	} else if (strcmp(format, "auto") != 0) {
+		return err_usage(err, 0,
+			"--log-format wants text or json, not '%s'", format);
+	}
+	log_open(program, node, form, is_verbose ? LOG_DEBUG : LOG_INFO);
+	return 0;
+}
+
+int options_tell_ready(int64_t fd, struct err *err)
+{
+	ssize_t written;
+
+	if (fd < 0) {
+		return 0;
+	}
+	written = write((int)fd, "\n", 1);
+	(void)close((int)fd); /* the byte was taken, or nobody waits */
+	return written == 1 ? 0
+			    : err_usage(err, 0, "cannot write to --ready-fd %d",
+				      (int)fd);
+}

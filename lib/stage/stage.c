@@ -35,24 +35,6 @@ static int set_node(struct run *run, struct err *err)
 	return 0;
 }
 
-static int set_log(const struct run *run, struct err *err)
-{
-	enum log_format format = LOG_AUTO;
-
-	if (strcmp(run->options->log_format, "text") == 0) {
-		format = LOG_TEXT;
-	} else if (strcmp(run->options->log_format, "json") == 0) {
-		format = LOG_JSON;
-	} else if (strcmp(run->options->log_format, "auto") != 0) {
-		return err_usage(err, 0,
-			"--log-format wants text or json, not '%s'",
-			run->options->log_format);
-	}
-	log_open(run->stage->name, run->node, format,
-		run->options->is_verbose ? LOG_DEBUG : LOG_INFO);
-	return 0;
-}
-
 /* Names the uids of bare tasks: no two processes give the same. */
 static void make_seed(char seed[17])
 {
@@ -82,7 +64,10 @@ static int configure(struct run *run, int argc, char **argv, struct err *err)
 	run->options->config = getenv("PUSH_CONFIG");
 	run->options->counters = getenv("PUSH_COUNTERS");
 	if (opt_parse(&program, argc, argv, err) < 0 ||
-		set_node(run, err) != 0 || set_log(run, err) != 0 ||
+		set_node(run, err) != 0 ||
+		options_open_log(run->stage->name, run->node,
+			run->options->log_format, run->options->is_verbose,
+			err) != 0 ||
 		conf_load(&run->first_conf, run->options->config, err) != 0) {
 		return -1;
 	}
@@ -114,20 +99,6 @@ static int open_ends(struct run *run, struct err *err)
 			record_line_max_bytes(run->pool), err) != 0) {
 		return -1;
 	}
-	return 0;
-}
-
-static int tell_ready(const struct run *run, struct err *err)
-{
-	int fd = (int)run->options->ready_fd;
-
-	if (fd < 0) {
-		return 0;
-	}
-	if (write(fd, "\n", 1) != 1) {
-		return err_usage(err, 0, "cannot write to --ready-fd %d", fd);
-	}
-	(void)close(fd); /* the byte was taken */
 	return 0;
 }
 
@@ -212,7 +183,7 @@ int stage_main(const struct stage *stage, int argc, char **argv)
 			stage->open(stage->self, run, &err) == 0)) {
 		is_open = true;
 	}
-	if (is_open && tell_ready(run, &err) == 0) {
+	if (is_open && options_tell_ready(run->options->ready_fd, &err) == 0) {
 		run_tick(run);
 		run_until_done(run);
 		run_tick(run);
