@@ -21,7 +21,7 @@
 #include "sentry/envelope.h"
 #include "sentry/grouping.h"
 #include "sentry/sender.h"
-#include "stage/opt.h"
+#include "stage/options.h"
 
 enum {
 	LINE_MAX_BYTES = 64 * 1024,
@@ -57,7 +57,7 @@ static struct app app = {
 
 /* clang-format off */
 static const struct opt opts[] = {
-	OPT_TEXT("config", "FILE", &app.config, NULL, "configuration; default $PUSH_CONFIG"),
+	OPT_CONFIG(&app.config, "configuration"),
 	OPT_FILE("dsn-file", "FILE", &app.dsn_file, "sentry.dsn_file", "file that holds the DSN"),
 	OPT_TEXT("environment", "NAME", &app.environment, "sentry.environment",
 		"environment of the events"),

@@ -17,6 +17,7 @@
 #include "record/conf.h"
 #include "record/json.h"
 #include "stage/command.h"
+#include "stage/options.h"
 #include "stats/search.h"
 #include "stats/story.h"
 
@@ -40,7 +41,7 @@ static struct app app;
 
 /* clang-format off */
 static const struct opt opts[] = {
-	OPT_TEXT("config", "FILE", &app.config, NULL, "configuration; default $PUSH_CONFIG"),
+	OPT_CONFIG(&app.config, "configuration"),
 	OPT_FILE("results", "FILE", &app.results, "ack.results",
 		"push-ack's results file; - for standard input"),
 	OPT_TEXT("redis", "URL", &app.url, "redis", "where the queues are"),

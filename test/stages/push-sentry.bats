@@ -257,7 +257,7 @@ line() { # LEVEL PROGRAM TEXT
 		line warn push-a one
 		line error push-b two
 	} >log
-	stage_file log push-sentry --config conf/push.conf
+	stage_file log push-sentry -c conf/push.conf
 	events
 	has_in events 'length == 1 and .[0].environment == "prod"'
 }

@@ -93,7 +93,7 @@ DEVICE='"device":{"platform":"ios","token":"a1b2c3d4"},"message":{"notification"
 	tells nobody --json
 	[ "$output" = '' ]
 	echo '{}' >empty.conf
-	stage '' push-trace --config empty.conf x
+	stage '' push-trace -c empty.conf x
 	[ "$status" -eq 100 ]
 	logged 'nowhere to look'
 	stage '' push-trace
