@@ -16,10 +16,8 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "record/conf.h"
-#include "record/json.h"
 #include "sentry/dsn.h"
-#include "sentry/envelope.h"
-#include "sentry/grouping.h"
+#include "sentry/report.h"
 #include "sentry/sender.h"
 #include "stage/options.h"
 
@@ -44,10 +42,9 @@ struct app {
 	struct loop_fd *input;
 	struct buf line;
 	bool is_line_cut; /* the rest of a line that is too long is skipped */
-	struct grouping grouping;
+	struct report report;
 	bool has_ended; /* no more input */
 	int64_t end_mono_ms;
-	uint64_t serial;
 	char host[HOST_BYTES];
 };
 
@@ -83,51 +80,18 @@ static const struct opt_program program = {
 
 /* --- reading --------------------------------------------------------------- */
 
-static bool app_wants(const struct app *a, const struct json *line)
-{
-	const struct json *level = json_get(line, "level");
-
-	return json_is_text(level, "error") ||
-	       (json_is_text(level, "warn") && strcmp(a->level, "warn") == 0);
-}
-
-static void app_take(struct app *a, const struct json *line)
-{
-	struct envelope e = { .line = line,
-		.server = a->host,
-		.environment = a->environment,
-		.serial = a->serial,
-		.now_unix_ms = clock_unix_ms() };
-	int64_t now_mono_ms = clock_mono_ms();
-	const struct group *group = grouping_take(&a->grouping,
-		json_text(json_get(line, "program")),
-		json_text(json_get(line, "text")), a->every_ms, now_mono_ms,
-		&e.held);
-	struct buf envelope;
-
-	if (group == NULL) {
-		return;
-	}
-	e.group = group->text;
-	a->serial++;
-	buf_init(&envelope, SIZE_MAX);
-	envelope_put(&e, &envelope);
-	sender_put(a->sender, &envelope);
-}
-
 static void app_read_line(struct app *a)
 {
-	struct json_doc *doc = NULL;
+	struct buf envelope;
 
-	if (!a->is_line_cut && a->line.len > 0) {
-		doc = json_parse(a->line.data, a->line.len, JSON_STRICT, NULL);
+	buf_init(&envelope, SIZE_MAX);
+	if (!a->is_line_cut &&
+		report_line(&a->report,
+			(struct span){ a->line.data, a->line.len },
+			clock_unix_ms(), clock_mono_ms(), &envelope)) {
+		sender_put(a->sender, &envelope);
 	}
-	if (doc != NULL && app_wants(a, json_root(doc)) &&
-		json_text(json_get(json_root(doc), "program")).ptr != NULL &&
-		json_text(json_get(json_root(doc), "text")).ptr != NULL) {
-		app_take(a, json_root(doc));
-	}
-	json_free(doc);
+	buf_release(&envelope);
 	a->is_line_cut = false;
 	buf_reset(&a->line);
 }
@@ -195,6 +159,10 @@ static int app_run(struct app *a, struct err *err)
 	if (gethostname(a->host, sizeof(a->host) - 1) != 0) {
 		a->host[0] = '\0';
 	}
+	a->report.server = a->host;
+	a->report.environment = a->environment;
+	a->report.every_ms = a->every_ms;
+	a->report.has_warnings = strcmp(a->level, "warn") == 0;
 	if (loop_signal(a->loop, SIGTERM, app_on_signal, a, err) != 0 ||
 		loop_signal(a->loop, SIGINT, app_on_signal, a, err) != 0) {
 		return -1;
