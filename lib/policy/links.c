@@ -1,6 +1,7 @@
 /*
  * Walks over everything in a text that looks like a host, and asks for it, for
- * the domains above it and for the beginnings of the path behind it.
+ * the domains above it and, where the set has paths of such a domain, for the
+ * beginnings of the path behind it.
  */
 #include "policy/links.h"
 
@@ -10,6 +11,13 @@ enum {
 	HOST_MAX_BYTES =
 		253, /* RFC 1035, section 2.3.4, without the last dot */
 	PATH_MOST_PARTS = 16, /* looked at; ours */
+};
+
+/* What a name of the set stands for: the count of its entry. */
+enum {
+	SITE_LISTED = 1,
+	SITE_HAS_PATHS = 2, /* paths of this host are listed, in entries of
+	                       their own: those of others are not looked at */
 };
 
 static bool is_digit(char c)
@@ -56,76 +64,86 @@ static struct span trimmed(struct span host)
 	return host;
 }
 
-/* What is behind a host: ":port" is passed over; the path begins with '/'. */
-static struct span path_behind(struct span text, size_t at)
+/* In what is behind a host: ":port" is passed over; the path begins with '/'. */
+static struct span path_of(struct span behind)
 {
+	size_t at = 0;
 	size_t end;
 
-	if (at < text.len && text.ptr[at] == ':') {
+	if (at < behind.len && behind.ptr[at] == ':') {
 		at++;
-		while (at < text.len && is_digit(text.ptr[at])) {
+		while (at < behind.len && is_digit(behind.ptr[at])) {
 			at++;
 		}
 	}
 	end = at;
-	if (at < text.len && text.ptr[at] == '/') {
-		while (end < text.len && is_path_byte(text.ptr[end])) {
+	if (at < behind.len && behind.ptr[at] == '/') {
+		while (end < behind.len && is_path_byte(behind.ptr[end])) {
 			end++;
 		}
 	}
-	return (struct span){ text.ptr + at, end - at };
+	return (struct span){ behind.ptr + at, end - at };
 }
 
-/* Asks for "domain", "domain/part", "domain/part/part" ... */
-static const struct nameset_entry *ask(const struct nameset *sites,
+/* Asks for "domain/part", "domain/part/part" ... */
+static const struct nameset_entry *ask_paths(const struct nameset *sites,
 	struct span domain, struct span path, struct buf *scratch)
 {
-	const struct nameset_entry *found = nameset_find(sites, domain);
 	size_t at = 0;
 
-	for (int parts = 0;
-		found == NULL && at < path.len && parts < PATH_MOST_PARTS;
-		parts++) {
+	buf_reset(scratch);
+	buf_put(scratch, domain.ptr, domain.len);
+	for (int parts = 0; at < path.len && parts < PATH_MOST_PARTS; parts++) {
+		const struct nameset_entry *found;
 		size_t end = at + 1;
 
 		while (end < path.len && path.ptr[end] != '/') {
 			end++;
 		}
-		buf_reset(scratch);
-		buf_put(scratch, domain.ptr, domain.len);
-		buf_put(scratch, path.ptr, end);
+		buf_put(scratch, path.ptr + at, end - at);
 		found = nameset_find(
 			sites, (struct span){ scratch->data, scratch->len });
+		if (found != NULL && (found->count & SITE_LISTED) != 0) {
+			return found;
+		}
 		at = end;
 	}
-	return found;
+	return NULL;
 }
 
 /* The host and every domain above it that still has a dot. */
 static const struct nameset_entry *judge(const struct nameset *sites,
-	struct span host, struct span path, struct buf *scratch)
+	struct span host, struct span behind, struct buf *scratch)
 {
 	char name[HOST_MAX_BYTES];
 	struct span domain = { name, host.len };
-	const struct nameset_entry *found = NULL;
+	const char *dot = memchr(host.ptr, '.', host.len);
 
-	if (host.len > HOST_MAX_BYTES) {
+	if (dot == NULL || host.len > HOST_MAX_BYTES) {
 		return NULL;
 	}
 	for (size_t i = 0; i < host.len; i++) {
 		name[i] = lower(host.ptr[i]);
 	}
-	while (domain.len > 0) {
-		const char *dot = memchr(domain.ptr, '.', domain.len);
+	dot = name + (dot - host.ptr);
+	while (dot != NULL) {
+		const struct nameset_entry *site = nameset_find(sites, domain);
 
-		found = dot == NULL ? NULL : ask(sites, domain, path, scratch);
-		if (found != NULL || dot == NULL) {
-			break;
+		if (site != NULL && (site->count & SITE_LISTED) != 0) {
+			return site;
+		}
+		if (site != NULL && (site->count & SITE_HAS_PATHS) != 0) {
+			site = ask_paths(
+				sites, domain, path_of(behind), scratch);
+			if (site != NULL) {
+				return site;
+			}
 		}
 		domain.len -= (size_t)(dot + 1 - domain.ptr);
 		domain.ptr = dot + 1;
+		dot = memchr(domain.ptr, '.', domain.len);
 	}
-	return found;
+	return NULL;
 }
 
 const struct nameset_entry *links_find(
@@ -151,7 +169,7 @@ const struct nameset_entry *links_find(
 		}
 		host = trimmed((struct span){ begin, (size_t)(stop - begin) });
 		found = judge(sites, host,
-			path_behind(text, (size_t)(stop - text.ptr)), scratch);
+			(struct span){ stop, (size_t)(end - stop) }, scratch);
 		from = stop;
 	}
 	return found;
@@ -193,7 +211,12 @@ int links_add(struct nameset *sites, struct span site, struct err *err)
 		}
 		buf_putc(&name, c);
 	}
-	(void)nameset_add(sites, (struct span){ name.data, name.len });
+	nameset_add(sites, (struct span){ name.data, name.len })->count |=
+		SITE_LISTED;
+	if (name.len > host) {
+		nameset_add(sites, (struct span){ name.data, host })->count |=
+			SITE_HAS_PATHS;
+	}
 	buf_release(&name);
 	return 0;
 }
