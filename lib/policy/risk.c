@@ -1,27 +1,18 @@
 /*
- * Sets of names, sites and compiled patterns, asked for every record.
+ * Sets of names, sites and patterns, asked for every record.
  */
 #include "policy/risk.h"
 
 #include <string.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "base/mem.h"
 #include "policy/links.h"
 #include "policy/nameset.h"
+#include "policy/words.h"
 
 enum {
-	/* What one pattern may cost on one text; ours.  Sound patterns need a few
-	 * steps a byte, and a text has a few hundred bytes. */
-	MATCH_LIMIT = 100 * 1000,
-	DEPTH_LIMIT = 1000,
-	HEAP_LIMIT_KIB = 1024,
-	JIT_STACK_BYTES = 256 * 1024,
 	SHOWN_BYTES = 128,
 	STOP_KINDS = RISK_ID + 1, /* the first four can be stopped live */
-	COUNTED_RULES_MAX = 10 * 1000,
 };
 
 static const struct {
@@ -51,12 +42,6 @@ enum reason risk_kind_reason(enum risk_kind kind)
 
 /* --- the rules --- */
 
-struct word {
-	struct span pattern; /* owned */
-	pcre2_code *code;    /* owned */
-	bool is_jit;
-};
-
 struct surge {
 	struct rate rate;
 	struct span app;      /* only this one; absent: any */
@@ -69,13 +54,8 @@ struct surge {
 struct risk_rules {
 	struct nameset sets[RISK_WORD]; /* by kind, up to devices */
 	struct nameset sites;
-	bool is_caseless;
-	struct word *words; /* owned */
-	size_t word_count;
-	pcre2_match_context *context; /* owned; NULL: no words */
-	pcre2_match_data *data;       /* owned, likewise */
-	pcre2_jit_stack *stack;       /* owned, likewise */
-	struct surge *surges;         /* owned */
+	struct words *words;  /* owned */
+	struct surge *surges; /* owned */
 	size_t surge_count;
 	struct buf scratch;
 };
@@ -88,7 +68,7 @@ struct risk_rules *risk_rules_new(bool is_caseless)
 {
 	struct risk_rules *rules = mem_array(1, sizeof(*rules));
 
-	rules->is_caseless = is_caseless;
+	rules->words = words_new(is_caseless);
 	buf_init(&rules->scratch, SIZE_MAX);
 	return rules;
 }
@@ -98,14 +78,7 @@ void risk_rules_free(struct risk_rules *rules)
 	if (rules == NULL) {
 		return;
 	}
-	for (size_t i = 0; i < rules->word_count; i++) {
-		mem_free((void *)(uintptr_t)rules->words[i].pattern.ptr);
-		pcre2_code_free(rules->words[i].code);
-	}
-	mem_free(rules->words);
-	pcre2_match_data_free(rules->data);
-	pcre2_match_context_free(rules->context);
-	pcre2_jit_stack_free(rules->stack);
+	words_free(rules->words);
 	for (int kind = 0; kind < RISK_WORD; kind++) {
 		nameset_release(&rules->sets[kind]);
 	}
@@ -134,69 +107,11 @@ void risk_stops_add(
 	(void)nameset_add(&stops->sets[kind], name);
 }
 
-/* What all patterns share: made with the first. */
-static int prepare(struct risk_rules *rules, struct err *err)
-{
-	if (rules->data != NULL) {
-		return 0;
-	}
-	rules->context = pcre2_match_context_create(NULL);
-	rules->data = pcre2_match_data_create(1, NULL);
-	rules->stack = pcre2_jit_stack_create(
-		JIT_STACK_BYTES / 8, JIT_STACK_BYTES, NULL);
-	if (rules->context == NULL || rules->data == NULL) {
-		return err_set(err, 0, "no memory for patterns");
-	}
-	(void)pcre2_set_match_limit(rules->context, MATCH_LIMIT);
-	(void)pcre2_set_depth_limit(rules->context, DEPTH_LIMIT);
-	(void)pcre2_set_heap_limit(rules->context, HEAP_LIMIT_KIB);
-	if (rules->stack != NULL) {
-		pcre2_jit_stack_assign(rules->context, NULL, rules->stack);
-	}
-	return 0;
-}
-
-static int add_word(
-	struct risk_rules *rules, struct span pattern, struct err *err)
-{
-	uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C |
-			   (rules->is_caseless ? PCRE2_CASELESS : 0);
-	int why = 0;
-	PCRE2_SIZE at = 0;
-	pcre2_code *code;
-
-	if (prepare(rules, err) != 0) {
-		return -1;
-	}
-	code = pcre2_compile(
-		(PCRE2_SPTR)pattern.ptr, pattern.len, options, &why, &at, NULL);
-	if (code == NULL) {
-		char text[128] = "";
-
-		(void)pcre2_get_error_message(
-			why, (PCRE2_UCHAR *)text, sizeof(text));
-		return err_usage(err, 0,
-			"blocked word '%.*s' is no pattern: %s at offset %zu",
-			(int)pattern.len, pattern.ptr, text, at);
-	}
-	/* Without JIT the same matches are found, only more slowly. */
-	bool is_jit = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
-
-	rules->words = mem_resize(
-		rules->words, rules->word_count + 1, sizeof(*rules->words));
-	rules->words[rules->word_count++] = (struct word){
-		.pattern = { mem_dup(pattern.ptr, pattern.len), pattern.len },
-		.code = code,
-		.is_jit = is_jit,
-	};
-	return 0;
-}
-
 int risk_add(struct risk_rules *rules, enum risk_kind kind, struct span text,
 	struct err *err)
 {
 	if (kind == RISK_WORD) {
-		return add_word(rules, text, err);
+		return words_add(rules->words, text, err);
 	}
 	if (kind == RISK_LINK) {
 		return links_add(&rules->sites, text, err);
@@ -273,41 +188,25 @@ int risk_add_conf(
 
 /* --- judging --- */
 
-/* The direct way to the compiled pattern saves most of what a short text costs;
- * texts have been checked to be UTF-8 when the record was parsed. */
-static int match(
-	struct risk_rules *rules, const struct word *word, struct span text)
-{
-	return word->is_jit
-		       ? pcre2_jit_match(word->code, (PCRE2_SPTR)text.ptr,
-				 text.len, 0, 0, rules->data, rules->context)
-		       : pcre2_match(word->code, (PCRE2_SPTR)text.ptr, text.len,
-				 0, PCRE2_NO_UTF_CHECK, rules->data,
-				 rules->context);
-}
-
 static bool find_word(struct risk_rules *rules, struct span text,
 	struct risk_verdict *verdict)
 {
-	for (size_t i = 0; i < rules->word_count; i++) {
-		int found = match(rules, &rules->words[i], text);
+	struct words_hit hit;
 
-		if (found == PCRE2_ERROR_NOMATCH) {
-			continue;
-		}
-		verdict->is_costly = found < 0;
-		verdict->kind = RISK_WORD;
-		verdict->rule = rules->words[i].pattern;
-		return true;
+	if (!words_find(rules->words, text, &hit)) {
+		return false;
 	}
-	return false;
+	verdict->kind = RISK_WORD;
+	verdict->rule = hit.pattern;
+	verdict->is_costly = hit.is_costly;
+	return true;
 }
 
-static bool find_link(struct risk_rules *rules, const struct json *v,
+static bool find_link(struct risk_rules *rules, struct span text,
 	struct risk_verdict *verdict)
 {
 	const struct nameset_entry *site =
-		links_find(&rules->sites, json_text(v), &rules->scratch);
+		links_find(&rules->sites, text, &rules->scratch);
 
 	if (site != NULL) {
 		verdict->kind = RISK_LINK;
@@ -316,13 +215,11 @@ static bool find_link(struct risk_rules *rules, const struct json *v,
 	return site != NULL;
 }
 
-static bool find_in(struct risk_rules *rules, const struct json *v,
+static bool find_in(struct risk_rules *rules, struct span text,
 	struct risk_verdict *verdict)
 {
-	struct span text = json_text(v);
-
 	return text.ptr != NULL && (find_word(rules, text, verdict) ||
-					   find_link(rules, v, verdict));
+					   find_link(rules, text, verdict));
 }
 
 /* Members of one object: those with a text that a user sees, and those that are
@@ -331,19 +228,33 @@ static bool judge_object(struct risk_rules *rules, const struct json *object,
 	struct risk_verdict *verdict)
 {
 	struct json_iter it = json_iter(object);
+	bool is_hit = false;
 	const struct json *v;
 
-	while ((v = json_next(&it)) != NULL) {
-		if ((span_is(it.name, "title") || span_is(it.name, "body") ||
-			    span_is(it.name, "subtitle"))
-				? find_in(rules, v, verdict)
-				: (span_is(it.name, "image") ||
-					  span_is(it.name, "link")) &&
-					  find_link(rules, v, verdict)) {
-			return true;
+	while (!is_hit && (v = json_next(&it)) != NULL) {
+		if (span_is(it.name, "title") || span_is(it.name, "body") ||
+			span_is(it.name, "subtitle")) {
+			is_hit = find_in(rules, json_text(v), verdict);
+		} else if (span_is(it.name, "image") ||
+			   span_is(it.name, "link")) {
+			is_hit = find_link(rules, json_text(v), verdict);
 		}
 	}
-	return false;
+	return is_hit;
+}
+
+/* Every text counts, whatever its name. */
+static bool judge_data(struct risk_rules *rules, const struct json *data,
+	struct risk_verdict *verdict)
+{
+	struct json_iter it = json_iter(data);
+	bool is_hit = false;
+	const struct json *v;
+
+	while (!is_hit && (v = json_next(&it)) != NULL) {
+		is_hit = find_in(rules, json_text(v), verdict);
+	}
+	return is_hit;
 }
 
 /* A vendor's part: android, webpush, apns. */
@@ -354,7 +265,7 @@ static bool judge_part(struct risk_rules *rules, const struct json *part,
 
 	return judge_object(rules, json_get(part, "notification"), verdict) ||
 	       judge_object(rules, json_get(part, "fcm_options"), verdict) ||
-	       find_in(rules, alert, verdict) ||
+	       find_in(rules, json_text(alert), verdict) ||
 	       judge_object(rules, alert, verdict);
 }
 
@@ -372,12 +283,7 @@ static bool judge_message(struct risk_rules *rules, const struct json *message,
 		if (span_is(it.name, "notification")) {
 			is_hit = judge_object(rules, v, verdict);
 		} else if (span_is(it.name, "data")) {
-			struct json_iter data = json_iter(v);
-			const struct json *text;
-
-			while (!is_hit && (text = json_next(&data)) != NULL) {
-				is_hit = find_in(rules, text, verdict);
-			}
+			is_hit = judge_data(rules, v, verdict);
 		} else if (span_is(it.name, "android") ||
 			   span_is(it.name, "webpush") ||
 			   span_is(it.name, "apns")) {
@@ -416,7 +322,7 @@ struct risk_verdict risk_judge(struct risk_rules *rules,
 	}
 	verdict.is_hit = judge_names(rules->sets, RISK_WORD, names, &verdict);
 	if (!verdict.is_hit && r->message != NULL &&
-		(rules->word_count > 0 || rules->sites.count > 0)) {
+		(words_count(rules->words) > 0 || rules->sites.count > 0)) {
 		verdict.is_hit = judge_message(rules, r->message, &verdict);
 	}
 	return verdict;
@@ -506,81 +412,4 @@ bool risk_surge(const struct risk_rules *rules, size_t n,
 	};
 	*shown = span_of(s->shown);
 	return true;
-}
-
-/* --- counting --- */
-
-struct risk_counts {
-	struct nameset rules; /* "kind:rule" */
-	uint64_t left_out;    /* hits of rules that were one too many */
-	struct buf name;
-};
-
-struct risk_counts *risk_counts_new(void)
-{
-	struct risk_counts *counts = mem_array(1, sizeof(*counts));
-
-	buf_init(&counts->name, SIZE_MAX);
-	return counts;
-}
-
-void risk_counts_free(struct risk_counts *counts)
-{
-	if (counts != NULL) {
-		nameset_release(&counts->rules);
-		buf_release(&counts->name);
-		mem_free(counts);
-	}
-}
-
-void risk_count(
-	struct risk_counts *counts, enum risk_kind kind, struct span rule)
-{
-	struct span name;
-
-	buf_reset(&counts->name);
-	buf_text(&counts->name, kinds[kind].name);
-	if (kind != RISK_USER && kind != RISK_DEVICE) {
-		buf_putc(&counts->name, ':');
-		buf_put(&counts->name, rule.ptr, rule.len);
-	}
-	name = (struct span){ counts->name.data, counts->name.len };
-	if (counts->rules.count >= COUNTED_RULES_MAX &&
-		!nameset_has(&counts->rules, name)) {
-		counts->left_out++;
-	} else {
-		nameset_add(&counts->rules, name)->count++;
-	}
-}
-
-void risk_counts_put(const struct risk_counts *counts, struct buf *json)
-{
-	uint64_t left_out = counts->left_out;
-	size_t begin = json->len;
-
-	buf_text(json, ",\"rules\":{");
-	for (size_t i = 0; i < counts->rules.slot_count; i++) {
-		const struct nameset_entry *e = &counts->rules.slots[i];
-
-		if (e->name.ptr == NULL) {
-			continue;
-		}
-		/* Escapes and the number make it longer. */
-		if (json->len - begin + e->name.len * 6 + 32 >
-			RISK_COUNTS_MAX_BYTES) {
-			left_out += e->count;
-			continue;
-		}
-		if (json->data[json->len - 1] != '{') {
-			buf_putc(json, ',');
-		}
-		json_put_span(json, e->name);
-		buf_putc(json, ':');
-		buf_u64(json, e->count);
-	}
-	buf_putc(json, '}');
-	if (left_out > 0) {
-		buf_text(json, ",\"rules_left_out\":");
-		buf_u64(json, left_out);
-	}
 }

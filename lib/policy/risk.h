@@ -3,9 +3,8 @@
  * (users, devices), what no text may hold (patterns, links), and how much is
  * too much at once (surges).
  *
- * Patterns are PCRE2, compiled once, in UTF mode; the library is included in
- * risk.c only.  Judging a record looks at no clock.  Surges are counted by the
- * caller's store: risk_surge() only says what to ask.
+ * Judging a record looks at no clock.  Surges are counted by the caller's store:
+ * risk_surge() only says what to ask.
  */
 #ifndef PUSH_POLICY_RISK_H
 #define PUSH_POLICY_RISK_H
