@@ -6,6 +6,7 @@
  * and unwrapped, so that later stages see the task only.  Unsigned tasks pass
  * where the app says so.  See push-auth(1).
  */
+#include "base/log.h"
 #include "policy/auth.h"
 #include "sign/keyring.h"
 #include "stage/stage.h"
@@ -54,12 +55,21 @@ static void settings_release(struct settings *s)
 static int settings_load(
 	struct settings *s, const struct conf *conf, struct err *err)
 {
+	struct span mute;
+
 	s->limits = auth_limits_from(conf, app.skew_ms, app.max_age_ms);
 	s->rules = auth_rules_new(conf, err);
 	if (s->rules == NULL ||
 		keyring_new(&s->keys, s->rules, conf, err) != 0) {
 		settings_release(s);
 		return -1;
+	}
+	mute = auth_mute_app(s->rules);
+	if (mute.ptr != NULL) {
+		log_warn(
+			"app '%.*s' has no key, but its tasks must be signed: all "
+			"are refused",
+			(int)mute.len, mute.ptr);
 	}
 	return 0;
 }

@@ -62,24 +62,47 @@ static bool has_topic(const struct nameset *topics, struct span topic)
 	return false;
 }
 
+static bool is_made_of(struct span text, const char *signs)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+		bool is_letter =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+		if (!is_letter && (c == '\0' || strchr(signs, c) == NULL)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /*
  * The first topic of a condition that is not allowed, or absent.  A condition
- * is 'a' in topics && ('b' in topics || ...): FCM, "Send messages to topics",
- * read 2026-11.  A quote that does not close is no topic at all.
+ * is 'a' in topics && ('b' in topics || ...), a topic [a-zA-Z0-9-_.~%]+: FCM,
+ * "Send messages to topics", read 2026-11.  What is written otherwise might
+ * name topics that only Google sees: then it is the rest of the condition.
  */
 static struct span bad_topic(
 	const struct nameset *topics, struct span condition)
 {
 	const char *at = condition.ptr;
 	const char *end = condition.ptr + condition.len;
+	bool has_any = false;
 
 	for (;;) {
-		const char *open = memchr(at, '\'', (size_t)(end - at));
+		struct span rest = { at, (size_t)(end - at) };
+		const char *open = memchr(at, '\'', rest.len);
+		struct span between = { at,
+			(size_t)((open == NULL ? end : open) - at) };
 		const char *close = open == NULL
 					    ? NULL
 					    : memchr(open + 1, '\'',
 						      (size_t)(end - open - 1));
 
+		if (!is_made_of(between, " \t()&|!") ||
+			(open == NULL && !has_any)) {
+			return rest;
+		}
 		if (open == NULL) {
 			return (struct span){ NULL, 0 };
 		}
@@ -88,9 +111,11 @@ static struct span bad_topic(
 		}
 		struct span topic = { open + 1, (size_t)(close - open - 1) };
 
-		if (!has_topic(topics, topic)) {
+		if (!is_made_of(topic, "0123456789-_.~%") ||
+			!has_topic(topics, topic)) {
 			return topic;
 		}
+		has_any = true;
 		at = close + 1;
 	}
 }

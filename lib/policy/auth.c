@@ -145,6 +145,18 @@ void auth_rules_free(struct auth_rules *rules)
 	}
 }
 
+struct span auth_mute_app(const struct auth_rules *rules)
+{
+	for (size_t i = 0; i < rules->app_count; i++) {
+		const struct app *app = &rules->apps[i];
+
+		if (app->mode == AUTH_REQUIRED && app->key_count == 0) {
+			return app->name;
+		}
+	}
+	return (struct span){ NULL, 0 };
+}
+
 size_t auth_key_count(const struct auth_rules *rules)
 {
 	return rules->key_count;
@@ -330,7 +342,7 @@ const struct rate *auth_quota(
 /* --- claims --- */
 
 /* 0 and a time in *out_ms (`absent' without the claim), -1 when the claim is no
- * time: seconds, whole, RFC 7519 section 2 NumericDate. */
+ * time: seconds, whole, RFC 7519 section 2 NumericDate; or stands twice. */
 static int read_time(const struct json *payload, const char *name,
 	int64_t absent_ms, int64_t *out_ms)
 {
@@ -341,7 +353,8 @@ static int read_time(const struct json *payload, const char *name,
 	if (v == NULL) {
 		return 0;
 	}
-	if (json_int(v, &s) != 0 || s < 0 || s > INT64_MAX / MS_PER_S) {
+	if (json_count_named(payload, span_of(name)) > 1 ||
+		json_int(v, &s) != 0 || s < 0 || s > INT64_MAX / MS_PER_S) {
 		return -1;
 	}
 	*out_ms = s * MS_PER_S;
@@ -369,7 +382,7 @@ static enum reason judge_times(const struct json *payload,
 		read_time(payload, "nbf", -1, &nbf) != 0 ||
 		read_time(payload, "exp", -1, &exp) != 0) {
 		return auth_fault_set(fault, REASON_STALE,
-			"iat, nbf or exp is no whole number of seconds");
+			"iat, nbf or exp is not one whole number of seconds");
 	}
 	if (exp >= 0 && now_ms - limits->skew_ms >= exp) {
 		return auth_fault_set(fault, REASON_STALE,

@@ -37,6 +37,10 @@ struct auth_rules; /* opaque */
 struct auth_rules *auth_rules_new(const struct conf *conf, struct err *err);
 void auth_rules_free(struct auth_rules *rules); /* accepts NULL */
 
+/* The first app whose tasks must be signed although it has no key, so that
+ * none of them can pass; absent: none. */
+struct span auth_mute_app(const struct auth_rules *rules);
+
 /* All keys of all apps, numbered from 0. */
 size_t auth_key_count(const struct auth_rules *rules);
 const struct auth_key *auth_key_at(const struct auth_rules *rules, size_t n);

@@ -144,6 +144,17 @@ const struct json *json_named(const struct json *object, struct span name)
 	return NULL;
 }
 
+size_t json_count_named(const struct json *object, struct span name)
+{
+	struct json_iter it = json_iter(object);
+	size_t count = 0;
+
+	while (json_next(&it) != NULL) {
+		count += it.is_object && span_equal(it.name, name) ? 1 : 0;
+	}
+	return count;
+}
+
 const struct json *json_path(const struct json *object, const char *path)
 {
 	while (object != NULL) {

@@ -61,6 +61,8 @@ const char *json_type_name(enum json_type type);
 
 /* Member of an object, by name; NULL when there is none. */
 const struct json *json_named(const struct json *object, struct span name);
+/* How often the name stands in the object. */
+size_t json_count_named(const struct json *object, struct span name);
 static inline const struct json *json_get(
 	const struct json *object, const char *name)
 {

@@ -179,10 +179,10 @@ const char *jwt_fault_text(enum jwt_fault fault)
 	case JWT_TOO_LARGE:
 		return "the token is too large";
 	case JWT_BAD_HEADER:
-		return "the header is not an object with alg and a kid of at "
-		       "most 128 bytes";
+		return "the header is not an object with one alg and one kid "
+		       "of at most 128 bytes";
 	case JWT_BAD_ALG:
-		return "the alg is not HS256, ES256 or RS256";
+		return "the alg is not HS256 or ES256";
 	case JWT_CRITICAL:
 		return "the header asks for an extension (crit or b64)";
 	case JWT_WRONG_ALG:
@@ -215,7 +215,9 @@ static enum jwt_fault parse_header(struct jwt *t, struct span header)
 	struct span text = json_text(kid);
 	enum jwt_fault fault = JWT_OK;
 
-	if (alg.ptr == NULL ||
+	/* Two of a name: others may take the other one (RFC 7515, section 4). */
+	if (alg.ptr == NULL || json_count_named(root, span_of("alg")) > 1 ||
+		json_count_named(root, span_of("kid")) > 1 ||
 		(kid != NULL &&
 			(text.ptr == NULL || text.len > JWT_KID_MAX_BYTES))) {
 		fault = JWT_BAD_HEADER;

@@ -197,6 +197,8 @@ enum file_kind { FILE_PRIVATE, FILE_PUBLIC, FILE_SECRET };
 static struct jwt_key *key_from_bytes(enum jwt_alg alg, enum file_kind kind,
 	struct span bytes, struct err *err)
 {
+	static const char pem[] = "-----BEGIN ";
+
 	switch (kind) {
 	case FILE_PRIVATE:
 		return key_from_pem(alg, bytes, true, err);
@@ -210,6 +212,12 @@ static struct jwt_key *key_from_bytes(enum jwt_alg alg, enum file_kind kind,
 		if (bytes.len > 0 && bytes.ptr[bytes.len - 1] == '\r') {
 			bytes.len--;
 		}
+	}
+	/* Who knows a public key could sign with it. */
+	if (bytes.len > strlen(pem) &&
+		memcmp(bytes.ptr, pem, strlen(pem)) == 0) {
+		(void)err_usage(err, 0, "a PEM file is no secret of HS256");
+		return NULL;
 	}
 	return jwt_key_secret(bytes, err);
 }

@@ -116,6 +116,10 @@ passed() {
 	refused unauthorized "not HS256"
 	auth "$(hs256 '{"alg":"HS512","kid":"k1"}' '{}')"
 	refused unauthorized "not HS256"
+	auth "$(hs256 '{"alg":"HS256","kid":"k1","kid":"k3"}' '{}')"
+	refused unauthorized "one kid"
+	auth "$(hs256 '{"alg":"HS256","kid":"k1","alg":"none"}' '{}')"
+	refused unauthorized "one alg"
 	auth '{"app":"shop","jws":"a.b"}'
 	refused unauthorized "three parts"
 	auth '{"app":"shop","jws":""}'
@@ -189,6 +193,8 @@ passed() {
 	refused stale "whole number"
 	auth "$(hs256 "$K1" '{"exp":-1}')"
 	refused stale "whole number"
+	auth "$(hs256 "$K1" '{"exp":9999999999,"exp":1}')"
+	refused stale "not one whole number"
 }
 
 @test "signatures may have a greatest age" {
@@ -259,6 +265,7 @@ passed() {
 		'"alg":"ES256","public_key_file":"other-secret"' \
 		'"alg":"ES256","public_key_file":"'"$KEYS"'/test-only-rs256-public.pem"' \
 		'"alg":"ES256","secret_file":"other-secret"' \
+		'"alg":"HS256","secret_file":"'"$KEYS"'/test-only-es256-public.pem"' \
 		'"alg":"HS256"' \
 		'"secret_file":"other-secret"'; do
 		echo short >short
@@ -267,6 +274,16 @@ passed() {
 		[ "$status" -eq 100 ]
 		logged k9
 	done
+}
+
+@test "an app that has no key and wants signatures is told of: nothing of it can pass" {
+	echo '{"apps":{"a":{"auth":"off"},"mute":{},"b":{"auth":"optional"}}}' >push.conf
+	auth '{"app":"mute","user":"u"}' --log-format text
+	refused unauthorized "not signed"
+	logged "app 'mute' has no key, but its tasks must be signed"
+	stage '' push-run --check -c push.conf
+	[ "$status" -eq 0 ]
+	logged "app 'mute' has no key"
 }
 
 @test "HUP takes new keys, and keeps the old ones when the new are bad" {

@@ -96,6 +96,11 @@ static void every_topic_of_a_condition_counts(void)
 	JUDGED(app, "{\"condition\":\"'a' in topics || 'b in topics\"}",
 		"topic 'b in topics");
 	JUDGED(app, "{\"condition\":\"'' in topics\"}", "topic ");
+	JUDGED(app, "{\"condition\":\"'a' in topics || \\\"c\\\" in topics\"}",
+		"topic  in topics || \"c\" in topics");
+	JUDGED(app, "{\"condition\":\"c in topics\"}", "topic c in topics");
+	JUDGED("{\"topics\":[\"*\"]}", "{\"condition\":\"'a\\\\' in topics\"}",
+		"topic a\\");
 }
 
 static void channels_are_exact(void)

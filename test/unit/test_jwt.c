@@ -215,11 +215,18 @@ static void the_alg_must_be_the_keys(void)
 	struct err err = { 0 };
 	struct jwt_key *ec = jwt_key_public_file(
 		JWT_ES256, KEYS "test-only-es256-public.pem", &err);
-	struct jwt_key *forger =
-		jwt_key_secret_file(KEYS "test-only-es256-public.pem", &err);
+	struct jwt_key *forger;
+	struct buf pem;
 	struct buf token;
 	struct jwt t;
 
+	CHECK(jwt_key_secret_file(KEYS "test-only-es256-public.pem", &err) ==
+		NULL);
+	buf_init(&pem, 4096);
+	CHECK(buf_read_file(&pem, KEYS "test-only-es256-public.pem", &err) ==
+		0);
+	forger = jwt_key_secret((struct span){ pem.data, pem.len }, &err);
+	buf_release(&pem);
 	CHECK(ec != NULL && forger != NULL);
 	buf_init(&token, 4096);
 	jwt_init(&t, 4096);
