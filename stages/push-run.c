@@ -131,23 +131,9 @@ static int app_plan(struct app *a, struct err *err)
 /* --check: nothing is started but the programs' own checks. */
 static int app_check(struct app *a, struct err *err)
 {
-	size_t failed = 0;
-
-	if (conf_check_files(a->conf, err) != 0) {
+	if (conf_check_files(a->conf, err) != 0 ||
+		check_plans(a->plans, a->plan_count, err) != 0) {
 		return -1;
-	}
-	for (size_t i = 0; i < a->plan_count; i++) {
-		size_t more;
-
-		if (check_plan(&a->plans[i], &more, err) != 0) {
-			return -1;
-		}
-		failed += more;
-	}
-	if (failed > 0) {
-		return err_usage(err, 0,
-			"%zu programs cannot be used as they are configured",
-			failed);
 	}
 	log_info("the configuration is right");
 	a->status = EXIT_OK;

@@ -5,11 +5,7 @@
  * in plain words.  A command, not a filter: it changes nothing and ends.  See
  * push-trace(1).
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -127,32 +123,18 @@ static void on_progress(void *self, uint64_t done, uint64_t all)
 
 static int search_results(struct app *a, struct err *err)
 {
-	bool is_stdin = strcmp(a->results, "-") == 0;
 	struct search search = { .text = a->id,
 		.on_line = on_result,
 		.on_progress = isatty(STDERR_FILENO) ? on_progress : NULL,
 		.self = a };
-	int fd = is_stdin ? STDIN_FILENO
-			  : open(a->results, O_RDONLY | O_CLOEXEC);
-	int result;
+	int result = search_file(&search, a->results, a->last > 0, err);
 
-	if (fd < 0) {
-		return err_usage(err, errno, "cannot open '%s'", a->results);
-	}
-	result = a->last > 0 ? search_back(&search, fd, err)
-			     : search_forth(&search, fd, err);
 	if (a->has_progress) {
 		(void)fputs("\r\033[K", stderr);
-	}
-	if (result != 0) {
-		(void)err_prefix(err, "'%s'", a->results);
 	}
 	if (search.skipped > 0) {
 		log_warn("%llu lines of '%s' are too long to be looked at",
 			(unsigned long long)search.skipped, a->results);
-	}
-	if (!is_stdin) {
-		(void)close(fd); /* only read from */
 	}
 	return result;
 }

@@ -41,9 +41,8 @@ static int call(const struct program *p, struct err *err)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int check_plan(const struct plan *plan, size_t *failed, struct err *err)
+static int check_plan(const struct plan *plan, size_t *failed, struct err *err)
 {
-	*failed = 0;
 	for (size_t i = 0; i < plan->count; i++) {
 		int status = 0;
 
@@ -56,4 +55,20 @@ int check_plan(const struct plan *plan, size_t *failed, struct err *err)
 		*failed += status != 0 ? 1 : 0;
 	}
 	return 0;
+}
+
+int check_plans(const struct plan *plans, size_t count, struct err *err)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (check_plan(&plans[i], &failed, err) != 0) {
+			return -1;
+		}
+	}
+	return failed == 0
+		       ? 0
+		       : err_usage(err, 0,
+				 "%zu programs cannot be used as they are configured",
+				 failed);
 }

@@ -2,6 +2,7 @@
 #include "stats/search.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -109,7 +110,7 @@ static bool take_lines(struct search *s, struct block *b)
 	return true;
 }
 
-int search_forth(struct search *s, int fd, struct err *err)
+static int search_forth(struct search *s, int fd, struct err *err)
 {
 	struct block b = { .bytes = mem_alloc(SEARCH_BLOCK_BYTES) };
 	const uint64_t all = (uint64_t)size_of(fd);
@@ -172,7 +173,7 @@ static size_t line_before(const struct block *b, size_t len)
 	return len;
 }
 
-int search_back(struct search *s, int fd, struct err *err)
+static int search_back(struct search *s, int fd, struct err *err)
 {
 	struct block b = { .bytes = mem_alloc(SEARCH_BLOCK_BYTES) };
 	const int64_t all = size_of(fd);
@@ -219,5 +220,25 @@ int search_back(struct search *s, int fd, struct err *err)
 		tell(s, &told, (uint64_t)(all - end), (uint64_t)all);
 	}
 	mem_free(b.bytes);
+	return result;
+}
+
+int search_file(
+	struct search *s, const char *path, bool is_back, struct err *err)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	int result;
+
+	if (fd < 0) {
+		return err_usage(err, errno, "cannot open '%s'", path);
+	}
+	result = is_back ? search_back(s, fd, err) : search_forth(s, fd, err);
+	if (result != 0) {
+		(void)err_prefix(err, "'%s'", path);
+	}
+	if (!is_stdin) {
+		(void)close(fd); /* only read from */
+	}
 	return result;
 }

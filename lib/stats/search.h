@@ -34,10 +34,9 @@ struct search {
  * string: true for too many, false for none that does. */
 bool search_may_hold(struct span text, struct span line);
 
-/* From the first line to the last, of anything that can be read. */
-int search_forth(struct search *s, int fd, struct err *err) MUST_CHECK;
-
-/* From the last line to the first, of a regular file as it is now. */
-int search_back(struct search *s, int fd, struct err *err) MUST_CHECK;
+/* From the first line to the last, of anything that can be read, "-" for the
+ * standard input; or back, of a regular file as it is now. */
+int search_file(struct search *s, const char *path, bool is_back,
+	struct err *err) MUST_CHECK;
 
 #endif
