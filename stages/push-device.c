@@ -182,46 +182,14 @@ static bool print_line(void *self, struct span json)
 	       putchar('\n') == '\n';
 }
 
-static int list_segment(struct app *a, struct err *err)
-{
-	enum { PAGE = 1000 };
-	struct membership m = named(a);
-	struct membership after = m;
-	struct buf last;
-	struct buf line;
-	size_t count = PAGE;
-	int result = 0;
-
-	buf_init(&last, DEVICE_USER_MAX_BYTES);
-	buf_init(&line, SIZE_MAX);
-	while (result == 0 && count == PAGE) {
-		result = segments_page(a->segments, &after, PAGE, &count, err);
-		for (size_t i = 0; result == 0 && i < count; i++) {
-			m.user = segments_user(a->segments, i);
-			buf_reset(&line);
-			membership_write(&m, &line);
-			(void)print_line(
-				a, (struct span){ line.data, line.len });
-		}
-		if (result == 0 && count > 0) {
-			buf_reset(&last);
-			buf_put(&last, m.user.ptr, m.user.len);
-			after.user = (struct span){ last.data, last.len };
-		}
-	}
-	buf_release(&last);
-	buf_release(&line);
-	return result;
-}
-
 static int app_list(void *self, struct err *err)
 {
 	struct app *a = self;
-	struct devices_query q = { .app = span_of(a->app_name),
-		.user = span_of(a->user) };
+	const struct membership m = named(a);
+	const struct devices_query q = { .app = m.app, .user = m.user };
 
 	return a->segment != NULL
-		       ? list_segment(a, err)
+		       ? segments_each_of(a->segments, &m, print_line, a, err)
 		       : devices_each_of(a->devices, &q, print_line, a, err);
 }
 

@@ -142,6 +142,51 @@ struct span segments_user(const struct segments *s, size_t place)
 	return devices_sink_at(&s->page, place);
 }
 
+/* The page's users, each as exported; *last becomes the last one's name. */
+static bool show_page(struct segments *s, const struct membership *which,
+	struct buf *last, devices_cb *cb, void *self)
+{
+	struct membership m = *which;
+	bool goes_on = true;
+	struct buf line;
+
+	buf_init(&line, SIZE_MAX);
+	for (size_t i = 0; goes_on && i < s->page.count; i++) {
+		m.user = segments_user(s, i);
+		buf_reset(&line);
+		membership_write(&m, &line);
+		goes_on = cb(self, (struct span){ line.data, line.len });
+	}
+	buf_release(&line);
+	if (s->page.count > 0) {
+		m.user = segments_user(s, s->page.count - 1);
+		buf_reset(last);
+		buf_put(last, m.user.ptr, m.user.len);
+	}
+	return goes_on;
+}
+
+int segments_each_of(struct segments *s, const struct membership *which,
+	devices_cb *cb, void *self, struct err *err)
+{
+	enum { PAGE = 1000 };
+	struct membership after = *which;
+	struct buf last;
+	size_t count = PAGE;
+	int result = 0;
+
+	buf_init(&last, DEVICE_USER_MAX_BYTES);
+	while (result == 0 && count == PAGE) {
+		result = segments_page(s, &after, PAGE, &count, err);
+		if (result != 0 || !show_page(s, which, &last, cb, self)) {
+			break;
+		}
+		after.user = (struct span){ last.data, last.len };
+	}
+	buf_release(&last);
+	return result;
+}
+
 int segments_each(
 	struct segments *s, devices_cb *cb, void *self, struct err *err)
 {

@@ -60,6 +60,11 @@ int segments_page(struct segments *s, const struct membership *after,
 /* One of them, borrowed until the next call of segments_page(). */
 struct span segments_user(const struct segments *s, size_t place);
 
+/* Calls for every user in the segment behind `which->user' (absent: all), until
+ * false comes back. */
+int segments_each_of(struct segments *s, const struct membership *which,
+	devices_cb *cb, void *self, struct err *err) MUST_CHECK;
+
 /* Calls for every membership of every app, as devices_each(). */
 int segments_each(struct segments *s, devices_cb *cb, void *self,
 	struct err *err) MUST_CHECK;
