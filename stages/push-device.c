@@ -44,10 +44,8 @@ struct app {
 	struct devices *devices;
 	struct segments *segments;
 	uint64_t shown;
-	int64_t progress_mono_ms;
+	int64_t told_mono_ms;
 };
-
-enum { PROGRESS_MS = 2000 };
 
 static struct app app = {
 	.registered_unix_ms = -1, .brake = 10, .most = 10000
@@ -168,16 +166,18 @@ static int app_remove(void *self, struct err *err)
 	return 0;
 }
 
+static void say_progress(uint64_t lines)
+{
+	if (command_tells_progress(&app.told_mono_ms)) {
+		log_info("%" PRIu64 " lines so far", lines);
+	}
+}
+
 static bool print_line(void *self, struct span json)
 {
 	struct app *a = self;
-	int64_t now_mono_ms = clock_mono_ms();
 
-	a->shown++;
-	if (now_mono_ms - a->progress_mono_ms >= PROGRESS_MS) {
-		a->progress_mono_ms = now_mono_ms;
-		log_info("%" PRIu64 " lines so far", a->shown);
-	}
+	say_progress(++a->shown);
 	return fwrite(json.ptr, 1, json.len, stdout) == json.len &&
 	       putchar('\n') == '\n';
 }
@@ -206,11 +206,6 @@ static int app_export(void *self, struct err *err)
 static void say_refused(uint64_t line, const char *why)
 {
 	log_warn("line %" PRIu64 " refused: %s", line, why);
-}
-
-static void say_progress(uint64_t lines)
-{
-	log_info("%" PRIu64 " lines so far", lines);
 }
 
 static int app_import(void *self, struct err *err)
@@ -293,7 +288,7 @@ static int app_open(
 	if (a->redis_url == NULL) {
 		a->redis_url = conf_text(conf, "redis", "redis://127.0.0.1");
 	}
-	a->progress_mono_ms = clock_mono_ms();
+	a->told_mono_ms = clock_mono_ms();
 	return devices_open(&a->devices, a->url, err) != 0
 		       ? -1
 		       : segments_open(&a->segments, a->url, err);

@@ -20,8 +20,6 @@
 #include "stage/options.h"
 #include "store/stops.h"
 
-enum { PROGRESS_MS = 2000 };
-
 struct app {
 	const char *config;
 	const char *url;
@@ -43,7 +41,7 @@ struct app {
 };
 
 static struct app app = { .url = "redis://127.0.0.1", .format = "table" };
-static int64_t said_mono_ms; /* when progress was told */
+static int64_t told_mono_ms; /* when progress was told */
 
 /* clang-format off */
 static const struct opt opts[] = {
@@ -76,10 +74,7 @@ static bool print_line(void *self, struct span line)
 static void say_progress(
 	const char *queue, const char *what, int64_t done, int64_t total)
 {
-	int64_t now_mono_ms = clock_mono_ms();
-
-	if (now_mono_ms - said_mono_ms >= PROGRESS_MS) {
-		said_mono_ms = now_mono_ms;
+	if (command_tells_progress(&told_mono_ms)) {
 		log_info("%s: %s: %" PRId64 " of %" PRId64 " looked at", queue,
 			what, done, total);
 	}
@@ -291,7 +286,7 @@ static int app_open(
 	struct app *a = self;
 	const char *stops_url = conf_text(conf, "risk.stops", a->url);
 
-	said_mono_ms = clock_mono_ms();
+	told_mono_ms = clock_mono_ms();
 	buf_init(&a->text, SIZE_MAX);
 	if (check_format(a, err) != 0) {
 		return -1;

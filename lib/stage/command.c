@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+
+enum { PROGRESS_MS = 2000 };
 
 /* NULL: `err' tells why. */
 static const struct command *find(const struct opt_program *options,
@@ -67,6 +70,17 @@ static int run_command(void *self, char **argv, struct err *err)
 	}
 	conf_free(conf);
 	return result;
+}
+
+bool command_tells_progress(int64_t *told_mono_ms)
+{
+	int64_t now_mono_ms = clock_mono_ms();
+
+	if (now_mono_ms - *told_mono_ms < PROGRESS_MS) {
+		return false;
+	}
+	*told_mono_ms = now_mono_ms;
+	return true;
 }
 
 int command_run(const char *name, const char **config,

@@ -8,7 +8,9 @@
 #ifndef PUSH_STAGE_COMMAND_H
 #define PUSH_STAGE_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "record/conf.h"
@@ -45,6 +47,10 @@ struct command_program {
 /* The whole of main(): options, push.conf, open, the command, close, and the
  * exit status, which is no success when the output could not be written. */
 int command_main(const struct command_program *p, char **argv);
+
+/* Whether it is time to tell how far a long command is: two seconds after
+ * *told_mono_ms, which is then now. */
+bool command_tells_progress(int64_t *told_mono_ms);
 
 /* The outermost part, for programs without commands: log, $PUSH_CONFIG into
  * *config, `run', the check of the output and the exit status. */

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { PROGRESS_MS = 2000, LINE_MAX_BYTES = 64 * 1024 };
+enum { LINE_MAX_BYTES = 64 * 1024 };
 
 /* What was read and not yet put. */
 struct pending {
@@ -18,7 +18,6 @@ struct pending {
 	size_t member_count;
 	struct json_doc *docs[DEVICES_BATCH_MAX]; /* what both borrow from */
 	size_t doc_count;
-	int64_t progress_mono_ms;
 	char line[LINE_MAX_BYTES];
 };
 
@@ -96,7 +95,6 @@ static void take_line(struct import *i, struct pending *p, bool is_whole)
 static int put(struct import *i, struct devices *d, struct segments *s,
 	struct pending *p, struct err *err)
 {
-	int64_t now_mono_ms = clock_mono_ms();
 	int result = devices_put(d, p->list, p->count, &i->counts, err);
 
 	if (result == 0) {
@@ -104,10 +102,7 @@ static int put(struct import *i, struct devices *d, struct segments *s,
 			s, p->members, p->member_count, &i->joined, err);
 	}
 	pending_reset(p);
-	if (now_mono_ms - p->progress_mono_ms >= PROGRESS_MS) {
-		p->progress_mono_ms = now_mono_ms;
-		i->on_progress(i->lines);
-	}
+	i->on_progress(i->lines);
 	return result;
 }
 
@@ -118,7 +113,6 @@ static int run(struct import *i, struct devices *d, struct segments *s,
 	bool is_whole = true;
 	int result = 0;
 
-	p->progress_mono_ms = clock_mono_ms();
 	while (result == 0 && read_line(p, in, &is_whole) == 1) {
 		take_line(i, p, is_whole);
 		if (p->doc_count == DEVICES_BATCH_MAX) {

@@ -15,7 +15,7 @@
 struct import {
 	/* Told by the caller.  Neither may be NULL. */
 	void (*on_refused)(uint64_t line, const char *why);
-	void (*on_progress)(uint64_t lines); /* every two seconds */
+	void (*on_progress)(uint64_t lines); /* now and then */
 
 	/* Told to the caller, also after a failure. */
 	uint64_t lines;
