@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-enum { LEN_BYTES = 8 }; /* before each part, so that none runs into the next */
+enum { LEN_MAX_BYTES = 10 }; /* of a length, seven bits a byte */
 
 /* Written so that the compiler makes one load of it, and one store. */
 static inline uint64_t eight_bytes(const unsigned char *p)
@@ -37,6 +37,19 @@ static void update(EVP_MD_CTX *ctx, const void *ptr, size_t len)
 	}
 }
 
+/* The length stands before each part, so that none runs into the next.  It is
+ * short, since the hash is paid for by the 64 bytes. */
+static size_t put_length(unsigned char *dst, size_t n)
+{
+	size_t len = 0;
+
+	for (; n > 0x7f; n >>= 7) {
+		dst[len++] = (unsigned char)(n | 0x80);
+	}
+	dst[len++] = (unsigned char)n;
+	return len;
+}
+
 struct digest digest_of(const void *ptr, size_t len)
 {
 	return digest_of_parts(&(struct digest_part){ ptr, len }, 1);
@@ -61,13 +74,12 @@ struct digest digest_of_parts(const struct digest_part *parts, size_t count)
 	}
 	for (size_t i = 0; i < count; i++) {
 		/* Short parts, which is most, are hashed in one go. */
-		if (len + LEN_BYTES + parts[i].len > sizeof(small)) {
+		if (len + LEN_MAX_BYTES > sizeof(small)) {
 			update(ctx, small, len);
 			len = 0;
 		}
-		put_eight(small + len, (uint64_t)parts[i].len);
-		len += LEN_BYTES;
-		if (len + parts[i].len > sizeof(small)) {
+		len += put_length(small + len, parts[i].len);
+		if (parts[i].len > sizeof(small) - len) {
 			update(ctx, small, len);
 			update(ctx, parts[i].ptr, parts[i].len);
 			len = 0;

@@ -92,6 +92,9 @@ static void quick_digests_are_siphash(void)
 		{ 1, "da87c1d86b99af44347659119b22fc45" },
 		{ 2, "8177228da4a45dc7fca38bdef60affe4" },
 		{ 3, "9c70b60c5267a94e5f33b6b02985ed51" },
+		{ 8, "3b62a9ba6258f5610f83e264f31497b4" },
+		{ 9, "264499060ad9baabc47f8b02bb6d71ed" },
+		{ 15, "5493e99933b0a8117e08ec0f97cfc3d9" },
 	};
 	unsigned char bytes[16];
 	char hex[2 * DIGEST_BYTES + 1];
@@ -112,11 +115,14 @@ static void digests_of_long_parts_are_those_of_short_ones(void)
 {
 	static char text[2000];
 	struct digest_part parts[] = { { text, 0 }, { "b", 1 } };
-	struct digest seen[4];
-	static const size_t lens[] = { 494, 495, 496, 2000 };
+	/* Around a length of two bytes, and around what is put together. */
+	static const size_t lens[] = { 0, 1, 127, 128, 129, 243, 244, 245, 246,
+		247, 253, 254, 255, 256, 257, 2000 };
+	enum { LENS = sizeof(lens) / sizeof(lens[0]) };
+	struct digest seen[LENS];
 
 	memset(text, 'x', sizeof(text));
-	for (size_t i = 0; i < 4; i++) { /* around what is put together */
+	for (size_t i = 0; i < LENS; i++) {
 		parts[0].len = lens[i];
 		seen[i] = digest_of_parts(parts, 2);
 		for (size_t k = 0; k < i; k++) {
