@@ -1,6 +1,8 @@
 /* Two tables, and how to read and add up what they name. */
 #include "stats/facts.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 #define VENDOR_EVENTS "push_vendor_events_total"
@@ -91,28 +93,47 @@ void fact_add(const struct fact *fact, int64_t *value, int64_t said)
 	}
 }
 
+/*
+ * Finds a name among items that begin with their label; one that is not there
+ * is appended, zeroed but for its label.  *place is where it is, `max' when
+ * there is no room.  The items, which may have moved.
+ */
+static void *place_of(void *items, size_t *count, size_t size, size_t max,
+	struct span name, size_t *place)
+{
+	char *at = items;
+
+	for (*place = 0; *place < *count; (*place)++, at += size) {
+		if (label_is((const struct stats_label *)at, name)) {
+			return items;
+		}
+	}
+	if (*count == max) {
+		return items;
+	}
+	items = mem_resize(items, ++*count, size);
+	at = (char *)items + *place * size;
+	memset(at, 0, size);
+	label_set((struct stats_label *)at, name);
+	return items;
+}
+
 /* The app's credential, new or old; NULL when there is no room. */
 static struct credential *credential_of(
 	struct credential_list *list, struct span app)
 {
-	struct credential *c;
+	const size_t known = list->count;
+	size_t place;
 
-	for (size_t i = 0; i < list->count; i++) {
-		if (label_is(&list->items[i].app, app)) {
-			return &list->items[i];
-		}
-	}
-	if (list->count == CREDENTIALS_MAX) {
+	list->items = place_of(list->items, &list->count, sizeof(*list->items),
+		CREDENTIALS_MAX, app, &place);
+	if (place == CREDENTIALS_MAX) {
 		return NULL;
 	}
-	list->items =
-		mem_resize(list->items, list->count + 1, sizeof(*list->items));
-	c = &list->items[list->count++];
-	label_set(&c->app, app);
-	for (size_t i = 0; i < FACTS_MAX; i++) {
-		c->values[i] = FACT_NONE;
+	for (size_t i = 0; place == known && i < FACTS_MAX; i++) {
+		list->items[place].values[i] = FACT_NONE;
 	}
-	return c;
+	return &list->items[place];
 }
 
 struct credential_list credential_list_read(const struct json *array)
@@ -160,25 +181,14 @@ void credential_list_add(
 	}
 }
 
-/* The name's place, new with 0 or old; NULL when there is no room. */
+/* The name's count, new or old; NULL when there is no room. */
 static struct counted *counted_of(struct counted_list *list, struct span name)
 {
-	struct counted *c;
+	size_t place;
 
-	for (size_t i = 0; i < list->count; i++) {
-		if (label_is(&list->items[i].name, name)) {
-			return &list->items[i];
-		}
-	}
-	if (list->count == COUNTED_MAX) {
-		return NULL;
-	}
-	list->items =
-		mem_resize(list->items, list->count + 1, sizeof(*list->items));
-	c = &list->items[list->count++];
-	label_set(&c->name, name);
-	c->count = 0;
-	return c;
+	list->items = place_of(list->items, &list->count, sizeof(*list->items),
+		COUNTED_MAX, name, &place);
+	return place == COUNTED_MAX ? NULL : &list->items[place];
 }
 
 void counted_list_release(struct counted_list *list)

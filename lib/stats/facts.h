@@ -47,7 +47,7 @@ void fact_add(const struct fact *fact, int64_t *value, int64_t said);
 
 /* A credential, named by the first app that has it. */
 struct credential {
-	struct stats_label app;
+	struct stats_label app;    /* first, as in all that is listed by name */
 	int64_t values[FACTS_MAX]; /* of credential_facts */
 };
 
@@ -66,7 +66,7 @@ void credential_list_add(
 
 /* What is counted by name: push-risk's rules. */
 struct counted {
-	struct stats_label name;
+	struct stats_label name; /* first */
 	uint64_t count;
 };
 
