@@ -1,7 +1,7 @@
 /*
  * push.conf: one file for the whole chain, JSON with comments.
  *
- * Loading checks the file against the table in conf.c: a member that the table
+ * Loading checks the file against the table in conf_table.c: a member that the table
  * does not know, or of another type, is refused with its path and the nearest
  * known name.  push.conf(5) is compared with that table.
  */
@@ -62,5 +62,8 @@ struct conf_row {
 
 /* The table, ended by a row of NULLs. */
 const struct conf_row *conf_table(void);
+
+/* Its row for a path; NULL: it has none. */
+const struct conf_row *conf_row(const char *path);
 
 #endif

@@ -200,7 +200,7 @@ sections_in_order() {
 
 @test "push.conf(5) has every member of the table, with its type" {
 	awk -F '"' '/^static const struct conf_row table/ { on = 1 } /^};/ { on = 0 }
-		on && /^\t\{ "/ && $2 != "" { print $2 }' "$ROOT/lib/record/conf.c" | sort >table
+		on && /^\t\{ "/ && $2 != "" { print $2 }' "$ROOT/lib/record/conf_table.c" | sort >table
 	[ "$(wc -l <table)" -gt 50 ]
 	sed -n 's/^\.It Li //p' "$ROOT/man/push.conf.5" | sort >page
 	diff table page
@@ -232,7 +232,7 @@ conf_example() { # N
 @test "the second example of push.conf(5) names every policy that the table knows" {
 	conf_example 2
 	awk -F '"' '/^static const struct conf_row table/ { on = 1 } /^};/ { on = 0 }
-		on && /^\t\{ "/ && $4 !~ /^(object|map|list)$/ { print $2 }' "$ROOT/lib/record/conf.c" |
+		on && /^\t\{ "/ && $4 !~ /^(object|map|list)$/ { print $2 }' "$ROOT/lib/record/conf_table.c" |
 		grep -E '^(apps|auth|risk|lookup|dedupe|fatigue)\.' | grep -vE '^apps\.\*\.(apns|fcm)' | sort >table
 	[ "$(wc -l <table)" -gt 50 ]
 	# As the table writes them: [] for places in lists, * for names of our own.
