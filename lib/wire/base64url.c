@@ -1,6 +1,8 @@
 /* Digits to bytes and back. */
 #include "wire/base64url.h"
 
+#include <stdint.h>
+
 static const char digits64[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -31,71 +33,66 @@ void base64url_put(struct buf *out, const void *ptr, size_t len)
 	out->len += at;
 }
 
-/* Value of each byte below 128; 64: no digit. */
-enum { NO_DIGIT = 64 };
-/* clang-format off */
-static const unsigned char values64[128] = {
-	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
-	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
-	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 64,
-	52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
-	64, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-	15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 63,
-	64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
-	41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
-};
-/* clang-format on */
+/* What each byte gives to its group of four digits, by its place in it, so that
+ * a group is four loads joined; NO_DIGIT: nothing. */
+enum { PLACES = 4, NO_DIGIT = 1 << 24 };
+static uint32_t values64[PLACES][256];
 
-static unsigned value64(char c)
+static void learn_digits(void)
 {
-	unsigned char u = (unsigned char)c;
-
-	return u < sizeof(values64) ? values64[u] : NO_DIGIT;
+	for (unsigned place = 0; place < PLACES; place++) {
+		for (unsigned byte = 0; byte < 256; byte++) {
+			values64[place][byte] = NO_DIGIT;
+		}
+		for (uint32_t v = 0; v < 64; v++) {
+			values64[place][(unsigned char)digits64[v]] =
+				v << 6 * (PLACES - 1 - place);
+		}
+	}
 }
 
 /* What is left behind the whole groups of four: two or three digits.  The
  * bits that belong to no byte must be 0. */
 static bool decode64_rest(struct span rest, struct buf *out)
 {
-	unsigned bits = 0;
-	unsigned spare = rest.len == 2 ? 4 : 2;
+	const unsigned char *src = (const unsigned char *)rest.ptr;
+	uint32_t bits = values64[0][src[0]] | values64[1][src[1]];
+	uint32_t spare = 0xffff;
 
-	for (size_t i = 0; i < rest.len; i++) {
-		unsigned v = value64(rest.ptr[i]);
-
-		if (v == NO_DIGIT) {
-			return false;
-		}
-		bits = bits << 6 | v;
+	if (rest.len == 3) {
+		bits |= values64[2][src[2]];
+		spare = 0xff;
 	}
-	if ((bits & ((1u << spare) - 1)) != 0) {
+	if ((bits & (NO_DIGIT | spare)) != 0) {
 		return false;
 	}
-	bits >>= spare;
+	out->data[out->len++] = (char)(bits >> 16);
 	if (rest.len == 3) {
 		out->data[out->len++] = (char)(bits >> 8 & 0xff);
 	}
-	out->data[out->len++] = (char)(bits & 0xff);
 	return true;
 }
 
 bool base64url_decode(struct span text, struct buf *out)
 {
+	const unsigned char *src = (const unsigned char *)text.ptr;
 	char *dst = out->data + out->len;
 	size_t i = 0;
 
-	for (; i + 4 <= text.len; i += 4) {
-		unsigned a = value64(text.ptr[i]);
-		unsigned b = value64(text.ptr[i + 1]);
-		unsigned c = value64(text.ptr[i + 2]);
-		unsigned d = value64(text.ptr[i + 3]);
+	if (values64[0][0] == 0) {
+		learn_digits();
+	}
+	for (; i + PLACES <= text.len; i += PLACES) {
+		uint32_t bits = values64[0][src[i]] | values64[1][src[i + 1]] |
+				values64[2][src[i + 2]] |
+				values64[3][src[i + 3]];
 
-		if (((a | b | c | d) & NO_DIGIT) != 0) {
+		if ((bits & NO_DIGIT) != 0) {
 			return false;
 		}
-		*dst++ = (char)((a << 2 | b >> 4) & 0xff);
-		*dst++ = (char)((b << 4 | c >> 2) & 0xff);
-		*dst++ = (char)((c << 6 | d) & 0xff);
+		*dst++ = (char)(bits >> 16);
+		*dst++ = (char)(bits >> 8 & 0xff);
+		*dst++ = (char)(bits & 0xff);
 	}
 	out->len = (size_t)(dst - out->data);
 	if (i == text.len) {

@@ -197,11 +197,13 @@ void jwt_init(struct jwt *t, size_t max_bytes)
 {
 	*t = (struct jwt){ 0 };
 	buf_init(&t->text, max_bytes);
+	buf_init(&t->header.text, max_bytes);
 }
 
 void jwt_release(struct jwt *t)
 {
 	buf_release(&t->text);
+	buf_release(&t->header.text);
 	*t = (struct jwt){ 0 };
 }
 
@@ -227,11 +229,12 @@ static enum jwt_fault parse_header(struct jwt *t, struct span header)
 	} else if (jwt_alg_parse(alg) == JWT_NONE) {
 		fault = JWT_BAD_ALG;
 	} else {
-		t->alg = jwt_alg_parse(alg);
+		t->header.alg = jwt_alg_parse(alg);
+		t->header.kid = (struct span){ NULL, 0 };
 		if (kid != NULL) {
 			memcpy(t->kid_text, text.ptr, text.len);
 			t->kid_text[text.len] = '\0';
-			t->kid = (struct span){ t->kid_text, text.len };
+			t->header.kid = (struct span){ t->kid_text, text.len };
 		}
 	}
 	json_free(doc);
@@ -254,8 +257,9 @@ static bool decode_part(struct jwt *t, struct span part, struct span *out)
 enum jwt_fault jwt_parse(struct jwt *t, struct span compact)
 {
 	struct span part[3];
-	struct span header;
+	struct span header = { NULL, 0 };
 	struct span rest = compact;
+	bool is_known;
 
 	t->alg = JWT_NONE;
 	t->kid = (struct span){ NULL, 0 };
@@ -283,14 +287,28 @@ enum jwt_fault jwt_parse(struct jwt *t, struct span compact)
 	if (part[0].len > JWT_HEADER_MAX_BYTES * 4 / 3 + 3) {
 		return JWT_TOO_LARGE;
 	}
-	if (!decode_part(t, part[0], &header) ||
+	is_known = part[0].len > 0 &&
+		   span_equal(part[0], (struct span){ t->header.text.data,
+					       t->header.text.len });
+	if ((!is_known && !decode_part(t, part[0], &header)) ||
 		!decode_part(t, part[1], &t->payload) ||
 		!decode_part(t, part[2], &t->signature)) {
 		return JWT_BAD_BASE64;
 	}
 	t->signing_input =
 		(struct span){ compact.ptr, part[0].len + 1 + part[1].len };
-	return parse_header(t, header);
+	if (!is_known) {
+		enum jwt_fault fault = parse_header(t, header);
+
+		if (fault != JWT_OK) {
+			return fault;
+		}
+		buf_reset(&t->header.text);
+		buf_put(&t->header.text, part[0].ptr, part[0].len);
+	}
+	t->alg = t->header.alg;
+	t->kid = t->header.kid;
+	return JWT_OK;
 }
 
 static bool verify_pair(const struct jwt *t, const struct jwt_key *key)

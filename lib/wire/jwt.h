@@ -102,6 +102,11 @@ struct jwt {
 	struct span payload; /* decoded; any bytes */
 
 	struct buf text; /* owned; decoded header, payload and signature */
+	struct {
+		struct buf text; /* owned; as it was encoded; empty: none yet */
+		enum jwt_alg alg;
+		struct span kid; /* in kid_text */
+	} header; /* the last good one: a signer's are all the same */
 	struct span signing_input; /* borrowed from what was parsed */
 	struct span signature;
 	char kid_text[JWT_KID_MAX_BYTES + 1];

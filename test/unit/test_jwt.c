@@ -344,6 +344,99 @@ static void a_kid_is_what_the_header_says(void)
 	jwt_key_free(hs);
 }
 
+static enum jwt_fault parse_in_turn(struct jwt *t, const char *header)
+{
+	struct buf text;
+	enum jwt_fault fault;
+
+	buf_init(&text, 4096);
+	base64url_put(&text, header, strlen(header));
+	buf_text(&text, ".e30.AAAA");
+	fault = jwt_parse(t, (struct span){ text.data, text.len });
+	CHECK((t->alg == JWT_NONE) == (fault != JWT_OK));
+	buf_release(&text);
+	return fault;
+}
+
+/* A header that was seen before is known, whatever came between. */
+static void headers_come_in_any_order(void)
+{
+	struct jwt t;
+
+	jwt_init(&t, 4096);
+	CHECK(parse_in_turn(&t, "") == JWT_BAD_HEADER);
+	for (int i = 0; i < 3; i++) {
+		for (int again = 0; again < 3; again++) {
+			CHECK(parse_in_turn(&t, header_hs256) == JWT_OK);
+			CHECK(t.alg == JWT_HS256 && span_is(t.kid, "k 2"));
+			CHECK(span_is(t.payload, "{}") && t.signature.len == 3);
+		}
+		CHECK(parse_in_turn(&t, header_es256) == JWT_OK);
+		CHECK(t.alg == JWT_ES256 && span_is(t.kid, "k1"));
+		CHECK(parse_in_turn(&t, "{\"alg\":\"no\",\"kid\":\"k 2\"}") ==
+			JWT_BAD_ALG);
+		CHECK(t.kid.ptr == NULL);
+		CHECK(parse_in_turn(&t, header_es256) == JWT_OK);
+		CHECK(t.alg == JWT_ES256 && span_is(t.kid, "k1"));
+		CHECK(parse_in_turn(&t, header_rs256) == JWT_OK);
+		CHECK(t.alg == JWT_RS256 && t.kid.ptr == NULL);
+		CHECK(parse_in_turn(&t, "") == JWT_BAD_HEADER);
+	}
+	jwt_release(&t);
+}
+
+/* Every byte at every place of a group, and what is left behind groups. */
+static void every_digit_has_its_value(void)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789-_";
+	struct buf out;
+
+	buf_init(&out, 64);
+	CHECK(buf_room(&out, 64) != NULL);
+	for (int byte = 0; byte < 256; byte++) {
+		const char *digit = memchr(digits, byte, 64);
+		unsigned value = digit == NULL ? 0 : (unsigned)(digit - digits);
+
+		for (size_t at = 0; at < 8; at++) {
+			char text[8] = { 'A', 'A', 'A', 'A', 'A', 'A', 'A',
+				'A' };
+			uint64_t bits = 0;
+
+			text[at] = (char)byte;
+			buf_reset(&out);
+			CHECK(base64url_decode(
+				      (struct span){ text, sizeof(text) },
+				      &out) == (digit != NULL));
+			for (size_t i = 0; i < out.len; i++) {
+				bits = bits << 8 | (unsigned char)out.data[i];
+			}
+			CHECK(digit == NULL ||
+				(out.len == 6 &&
+					bits == (uint64_t)value
+							<< 6 * (7 - at)));
+			/* Two and three digits behind a group: 4 or 2 bits of
+			 * the last one belong to no byte. */
+			for (size_t len = 6; len < 8; len++) {
+				unsigned spare = len == 6 ? 15 : 3;
+
+				buf_reset(&out);
+				CHECK(base64url_decode(
+					      (struct span){ text, len },
+					      &out) ==
+					(at >= len ||
+						(digit != NULL &&
+							(at + 1 < len ||
+								(value &
+									spare) ==
+									0))));
+			}
+		}
+	}
+	buf_release(&out);
+}
+
 static bool refused(struct jwt_key *key, struct err *err, const char *part)
 {
 	bool is_refused =
@@ -468,6 +561,8 @@ int main(int argc, char **argv)
 		TEST(headers_are_judged),
 		TEST(the_compact_form_is_strict),
 		TEST(a_kid_is_what_the_header_says),
+		TEST(headers_come_in_any_order),
+		TEST(every_digit_has_its_value),
 		TEST(wrong_key_files_are_named),
 		TEST(a_secrets_last_newline_does_not_count),
 		TEST(no_room_is_an_error),
