@@ -29,8 +29,8 @@ struct app {
 	struct settings now;
 	struct quota *quota; /* owned */
 	bool is_judged; /* this batch was, and only its quotas are to be taken */
-	struct jwt jwt;  /* used again for each record */
-	struct buf task; /* what was signed, unwrapped */
+	struct jwt jwt; /* used again for each record */
+	struct buf scratch;
 };
 
 static struct app app = { .skew_ms = -1, .max_age_ms = -1 };
@@ -80,7 +80,7 @@ static int app_open(void *self, struct run *run, struct err *err)
 
 	a->quota = quota_new(run_is_replay(run));
 	jwt_init(&a->jwt, SIGNED_MAX_BYTES);
-	buf_init(&a->task, SIGNED_MAX_BYTES);
+	buf_init(&a->scratch, SIGNED_MAX_BYTES);
 	if (settings_load(&a->now, run_conf(run), err) != 0) {
 		return -1;
 	}
@@ -134,17 +134,9 @@ static enum reason judge(
 		}
 		break;
 	}
-	if (reason == REASON_NONE) {
-		reason =
-			auth_unwrap(r, a->jwt.payload, limits, &a->task, fault);
-	}
-	if (reason == REASON_NONE &&
-		record_replace(r, (struct span){ a->task.data, a->task.len }) !=
-			0) {
-		reason = auth_fault_set(
-			fault, REASON_MALFORMED, "what is signed is no task");
-	}
-	return reason;
+	return reason != REASON_NONE ? reason
+				     : auth_unwrap(r, a->jwt.payload, limits,
+					       &a->scratch, fault);
 }
 
 static void judge_all(struct app *a, struct batch *batch)
@@ -193,7 +185,7 @@ static void app_close(void *self)
 	settings_release(&a->now);
 	quota_free(a->quota);
 	jwt_release(&a->jwt);
-	buf_release(&a->task);
+	buf_release(&a->scratch);
 }
 
 int main(int argc, char **argv)

@@ -416,55 +416,73 @@ static enum reason judge_times(const struct json *payload,
 	return REASON_NONE;
 }
 
-/* The payload byte for byte, so that no number or escape changes. */
-static void put_task(
-	struct buf *task, struct span payload, struct span app, bool is_empty)
+/* The payload byte for byte, so that no number or escape changes, as a task of
+ * this app. */
+static void put_task(struct buf *task, struct span payload, struct span app)
 {
-	const char *brace = memchr(payload.ptr, '{', payload.len);
-	size_t rest = payload.len - (size_t)(brace + 1 - payload.ptr);
+	const char *end = payload.ptr + payload.len;
+	const char *rest = memchr(payload.ptr, '{', payload.len);
+	const char *first = ++rest;
 
+	while (first < end && strchr(" \t\r\n", *first) != NULL) {
+		first++;
+	}
+	buf_reset(task);
 	buf_text(task, "{\"app\":");
 	json_put_span(task, app);
-	if (!is_empty) {
+	if (*first != '}') {
 		buf_putc(task, ',');
 	}
-	buf_put(task, brace + 1, rest);
+	buf_put(task, rest, (size_t)(end - rest));
 }
 
-enum reason auth_unwrap(const struct record *r, struct span payload,
-	const struct auth_limits *limits, struct buf *task,
+static enum reason judge_payload(const struct record *r,
+	const struct json *root, const struct auth_limits *limits,
 	struct auth_fault *fault)
 {
-	struct json_doc *doc =
-		json_parse(payload.ptr, payload.len, JSON_STRICT, NULL);
-	const struct json *root = doc == NULL ? NULL : json_root(doc);
 	const struct json *app = json_get(root, "app");
-	enum reason reason = REASON_NONE;
 
-	buf_reset(task);
-	if (json_type(root) != JSON_OBJECT) {
-		reason = auth_fault_set(fault, REASON_MALFORMED,
+	if (root == NULL) {
+		return auth_fault_set(fault, REASON_MALFORMED,
 			"what is signed is not one JSON object");
-	} else if (json_get(root, "jws") != NULL) {
-		reason = auth_fault_set(fault, REASON_UNAUTHORIZED,
+	}
+	if (json_get(root, "jws") != NULL) {
+		return auth_fault_set(fault, REASON_UNAUTHORIZED,
 			"what is signed is itself a signed task");
-	} else if (app != NULL && !span_equal(json_text(app), r->app)) {
-		reason = auth_fault_set(fault, REASON_UNAUTHORIZED,
+	}
+	if (app != NULL && !span_equal(json_text(app), r->app)) {
+		return auth_fault_set(fault, REASON_UNAUTHORIZED,
 			"signed for another app than '%.*s'", shown(r->app),
 			r->app.ptr);
-	} else if (limits != NULL && !r->is_timeless) {
-		reason = judge_times(
-			root, limits, r->now_unix_us / MS_PER_S, fault);
 	}
-	if (reason == REASON_NONE && app != NULL) {
-		buf_put(task, payload.ptr, payload.len);
-	} else if (reason == REASON_NONE) {
-		put_task(task, payload, r->app, json_count(root) == 0);
+	return limits == NULL || r->is_timeless
+		       ? REASON_NONE
+		       : judge_times(root, limits, r->now_unix_us / MS_PER_S,
+				 fault);
+}
+
+enum reason auth_unwrap(struct record *r, struct span payload,
+	const struct auth_limits *limits, struct buf *scratch,
+	struct auth_fault *fault)
+{
+	struct record *draft = record_draft(r, payload);
+	const struct json *root = draft == NULL ? NULL : draft->root;
+	enum reason reason = judge_payload(r, root, limits, fault);
+
+	if (reason == REASON_NONE && json_get(root, "app") == NULL) {
+		record_discard(draft);
+		put_task(scratch, payload, r->app);
+		draft = record_draft(
+			r, (struct span){ scratch->data, scratch->len });
+		if (buf_is_over(scratch) || draft == NULL) {
+			reason = auth_fault_set(fault, REASON_TOO_LARGE,
+				"what is signed is too large");
+		}
 	}
-	json_free(doc);
-	if (buf_is_over(task)) {
-		reason = auth_fault_set(
-			fault, REASON_TOO_LARGE, "what is signed is too large");
+	if (reason == REASON_NONE) {
+		record_become(r, draft);
+	} else {
+		record_discard(draft);
 	}
 	return reason;
 }

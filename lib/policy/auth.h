@@ -88,12 +88,12 @@ struct auth_limits auth_limits_from(
 /*
  * Judges a payload whose signature is good: an object; its `app', if it has
  * one, is the record's; `exp', `nbf' and `iat' (seconds) fit the record's now
- * when `limits' is not NULL.  REASON_NONE and the task in `task' (emptied
- * first), which is the payload as it was signed with `app' put in front where
- * it lacks it; else the reason, and `fault' set.
+ * when `limits' is not NULL.  REASON_NONE, and the payload is the record's task,
+ * as it was signed with `app' put in front where it lacks it (`scratch' is used
+ * again for each); else the reason, `fault' set and the record as it was.
  */
-enum reason auth_unwrap(const struct record *r, struct span payload,
-	const struct auth_limits *limits, struct buf *task,
+enum reason auth_unwrap(struct record *r, struct span payload,
+	const struct auth_limits *limits, struct buf *scratch,
 	struct auth_fault *fault);
 
 /* May the app send this?  REASON_NONE, or REASON_NOT_ALLOWED and `fault' set.

@@ -63,12 +63,9 @@ static bool joined(
 	return body_parse(fresh) == 0 && members_trace_count(fresh) == 1;
 }
 
-/*
- * A parsed record with the trace of `r' and another task; NULL when that is no
- * object.  With its last brace put behind the trace a text is an object exactly
- * when it was one before, so that nearly always one look is enough.
- */
-static struct record *with_task(const struct record *r, struct span json)
+/* With its last brace put behind the trace a text is an object exactly when it
+ * was one before, so that nearly always one look is enough. */
+struct record *record_draft(const struct record *r, struct span json)
 {
 	struct record *fresh = pool_take(r->body->pool);
 	struct buf bare;
@@ -91,18 +88,21 @@ static struct record *with_task(const struct record *r, struct span json)
 	return fresh;
 }
 
-int record_replace(struct record *r, struct span json)
+void record_discard(struct record *draft)
+{
+	if (draft != NULL) {
+		record_free(draft->body->pool, draft);
+	}
+}
+
+void record_become(struct record *r, struct record *draft)
 {
 	struct record_body *spent = r->body;
 	struct record old = *r;
-	struct record *fresh = with_task(r, json);
 	struct buf facts;
 
-	if (fresh == NULL) {
-		return -1;
-	}
-	body_take(fresh, fresh->root != NULL);
-	*r = *fresh;
+	body_take(draft, draft->root != NULL);
+	*r = *draft;
 	/* What was found out before stands before what is wrong with it now. */
 	facts = spent->facts;
 	spent->facts = r->body->facts;
@@ -116,8 +116,18 @@ int record_replace(struct record *r, struct span json)
 	r->is_timeless = old.is_timeless;
 	r->next = old.next;
 	r->place = old.place;
-	fresh->body = spent;
-	record_free(spent->pool, fresh);
+	draft->body = spent;
+	record_discard(draft);
+}
+
+int record_replace(struct record *r, struct span json)
+{
+	struct record *draft = record_draft(r, json);
+
+	if (draft == NULL) {
+		return -1;
+	}
+	record_become(r, draft);
 	return 0;
 }
 

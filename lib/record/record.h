@@ -124,6 +124,17 @@ void record_add(struct record *r, const char *name, struct span json);
  */
 int record_replace(struct record *r, struct span json) MUST_CHECK;
 
+/*
+ * The same in two steps, for those who want to look at the task first: a draft,
+ * of which nothing but `root' may be read, and NULL when `json' is not an
+ * object; then the record becomes what it says, or the draft is thrown away.
+ * Either way it is gone.
+ */
+struct record *record_draft(
+	const struct record *r, struct span json) MUST_CHECK;
+void record_become(struct record *r, struct record *draft);
+void record_discard(struct record *draft); /* accepts NULL */
+
 /* Appends the task as it came, without `trace' and without the named members
  * (a NULL-terminated list, or NULL): an object. */
 void record_task(

@@ -157,8 +157,11 @@ static enum reason unwrapped(
 		auth_unwrap(w.r, span_of(payload), limits, &w.task, &w.fault);
 
 	if (reason == REASON_NONE && task != NULL) {
+		buf_reset(&w.task);
+		record_task(w.r, NULL, &w.task);
 		CHECK(span_is((struct span){ w.task.data, w.task.len }, task));
 	}
+	CHECK((reason == REASON_NONE) == (w.r->jws.ptr == NULL));
 	CHECK(reason == REASON_NONE || w.fault.reason == reason);
 	end(&w);
 	return reason;
@@ -169,8 +172,13 @@ static void the_app_is_put_in_front_where_it_is_missing(void)
 	CHECK(unwrapped("{\"a\": 1.0}", NULL,
 		      "{\"app\":\"shop\",\"a\": 1.0}") == REASON_NONE);
 	CHECK(unwrapped("{}", NULL, "{\"app\":\"shop\"}") == REASON_NONE);
-	CHECK(unwrapped(" \n{ } ", NULL, "{\"app\":\"shop\" } ") ==
+	CHECK(unwrapped(" \n{ } ", NULL, "{\"app\":\"shop\"}") == REASON_NONE);
+	CHECK(unwrapped("{\n\"a\":1}", NULL, "{\"app\":\"shop\",\"a\":1}") ==
 		REASON_NONE);
+	CHECK(unwrapped("{\"trace\":{}}", NULL, "{\"app\":\"shop\"}") ==
+		REASON_NONE);
+	CHECK(unwrapped("{\"trace\":1,\"app\":\"shop\",\"a\":1}", NULL,
+		      "{\"app\":\"shop\",\"a\":1}") == REASON_NONE);
 	CHECK(unwrapped("{\"a\":1,\"app\":\"shop\"}", NULL,
 		      "{\"a\":1,\"app\":\"shop\"}") == REASON_NONE);
 	CHECK(unwrapped("{\"app\":\"sh\\u006fp\"}", NULL, NULL) == REASON_NONE);
@@ -180,6 +188,8 @@ static void the_app_is_put_in_front_where_it_is_missing(void)
 	CHECK(unwrapped("{\"jws\":\"x\"}", NULL, NULL) == REASON_UNAUTHORIZED);
 	CHECK(unwrapped("[]", NULL, NULL) == REASON_MALFORMED);
 	CHECK(unwrapped("{", NULL, NULL) == REASON_MALFORMED);
+	CHECK(unwrapped("{}{}", NULL, NULL) == REASON_MALFORMED);
+	CHECK(unwrapped("{\"a\":{}", NULL, NULL) == REASON_MALFORMED);
 	CHECK(unwrapped("", NULL, NULL) == REASON_MALFORMED);
 }
 
