@@ -15,7 +15,9 @@
  */
 struct record_body {
 	struct record_pool *pool; /* where it came from */
-	struct buf line;
+	struct span line; /* in `own', unless it is borrowed from its reader */
+	char *own;        /* owned */
+	size_t own_cap;
 	size_t seam;         /* where members are added */
 	size_t trace_end;    /* where the trace closes; == seam: no trace */
 	bool is_empty_task;  /* no member stands before the seam */
@@ -55,12 +57,19 @@ struct record *pool_take(struct record_pool *pool);
 
 /* As new, but for the bytes of the line. */
 void body_clear(struct record *r, int64_t in_unix_us);
-/* The line becomes this one, without the blanks behind it. */
-void body_set_line(struct record *r, struct span line);
-/* Makes one line of one that is JSON written over several. */
+/* The line becomes a copy of this one, without the blanks behind it. */
+void body_set_line(struct record_body *b, struct span line);
+/* The same without a copy: the line stays where it is. */
+void body_borrow_line(struct record_body *b, struct span line);
+/* The memory of the own line, emptied, to put another one together in, which
+ * body_take_line() gives back. */
+struct buf body_own_room(struct record_body *b);
+/* The line becomes what this buffer holds; its memory is the body's then. */
+void body_take_line(struct record_body *b, struct buf *whole);
+/* Makes one line of an own one that is JSON written over several. */
 void body_flatten(struct record_body *b);
 /* body_set_line() and that. */
-void body_set_text(struct record *r, struct span text);
+void body_set_text(struct record_body *b, struct span text);
 /* Parses a text in the room of the body; NULL when it is not one JSON value. */
 const struct json *body_parse_text(struct record_body *b, struct span text);
 /* Parses the line; -1 when it is not one JSON object. */

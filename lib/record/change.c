@@ -57,8 +57,10 @@ static void compose(const struct record *r, struct span json, struct buf *whole)
 static bool joined(
 	const struct record *r, struct span json, struct record *fresh)
 {
-	buf_reset(&fresh->body->line);
-	compose(r, json, &fresh->body->line);
+	struct buf whole = body_own_room(fresh->body);
+
+	compose(r, json, &whole);
+	body_take_line(fresh->body, &whole);
 	body_flatten(fresh->body);
 	return body_parse(fresh) == 0 && members_trace_count(fresh) == 1;
 }
@@ -75,7 +77,7 @@ struct record *record_draft(const struct record *r, struct span json)
 		json.ptr[json.len - 1] == '}' && joined(r, json, fresh)) {
 		return fresh;
 	}
-	body_set_text(fresh, json);
+	body_set_text(fresh->body, json);
 	if (body_parse(fresh) != 0) {
 		record_free(r->body->pool, fresh);
 		return NULL;

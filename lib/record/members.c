@@ -242,7 +242,7 @@ static int take_part(struct record *r, const struct json *part)
  * in the bytes. */
 static bool is_plain(const struct record_body *b, struct span name)
 {
-	return b->line.data[body_name_at(b, name) + name.len + 1] == '"';
+	return b->line.ptr[body_name_at(b, name) + name.len + 1] == '"';
 }
 
 struct span members_take(struct record *r, struct span *last, unsigned *traces)

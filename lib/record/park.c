@@ -71,7 +71,7 @@ struct record_parked *record_park(struct record *r, const char *node)
 		.is_resumed = r->is_resumed,
 		.is_held = r->is_held,
 	};
-	memcpy(at, b->line.data, b->line.len);
+	memcpy(at, b->line.ptr, b->line.len);
 	at += b->line.len;
 	if (b->facts.len > 0) {
 		memcpy(at, b->facts.data, b->facts.len);
@@ -111,8 +111,7 @@ struct record *record_unpark(struct record_parked *p)
 	b->is_new_trace = p->is_new_trace;
 	b->was_parked = true;
 	b->had_stamp = p->had_stamp;
-	buf_reset(&b->line);
-	buf_put(&b->line, at, p->line_len);
+	body_set_line(b, (struct span){ at, p->line_len });
 	at += p->line_len;
 	buf_put(&b->facts, at, p->facts_len);
 	at += p->facts_len;

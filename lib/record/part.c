@@ -42,7 +42,7 @@ void record_stem_set(struct record_stem *s, const struct record *whole,
 	s->seam = s->trace_end = s->cut.len;
 	if (has_trace) {
 		s->trace_end += b->trace_end - b->seam;
-		buf_put(&s->cut, b->line.data + b->seam, b->line.len - b->seam);
+		buf_put(&s->cut, b->line.ptr + b->seam, b->line.len - b->seam);
 	} else {
 		buf_putc(&s->cut, '}');
 	}
@@ -64,9 +64,8 @@ struct record *record_part(
 	r->platform = PLATFORM_NONE;
 	r->part_n = r->part_of = 0;
 	r->is_held = r->is_consumed = false;
-	body_set_line(r,
-		s->is_cut ? (struct span){ s->cut.data, s->cut.len }
-			  : (struct span){ from->line.data, from->line.len });
+	body_borrow_line(b, s->is_cut ? (struct span){ s->cut.data, s->cut.len }
+				      : from->line);
 	b->seam = s->is_cut ? s->seam : from->seam;
 	b->trace_end = s->is_cut ? s->trace_end : from->trace_end;
 	b->is_empty_task = s->is_cut ? s->is_empty_task : from->is_empty_task;

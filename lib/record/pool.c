@@ -8,7 +8,7 @@ static void destroy(struct record *r)
 {
 	struct record_body *b = r->body;
 
-	buf_release(&b->line);
+	mem_free(b->own);
 	buf_release(&b->facts);
 	json_free(b->captured);
 	buf_release(&b->members);
@@ -56,7 +56,6 @@ struct record *pool_take(struct record_pool *pool)
 	if (r == NULL) {
 		r = mem_array(1, sizeof(*r));
 		r->body = mem_array(1, sizeof(*r->body));
-		buf_init(&r->body->line, SIZE_MAX);
 		buf_init(&r->body->facts, SIZE_MAX);
 		buf_init(&r->body->members, SIZE_MAX);
 		r->body->pool = pool;
@@ -74,7 +73,8 @@ void record_free(struct record_pool *pool, struct record *r)
 	}
 	/* A body swollen by a giant is not kept for the dwarfs. */
 	if (pool->free_count >= POOL_KEEPS ||
-		r->body->line.cap > RECORD_MAX_BYTES) {
+		r->body->own_cap > RECORD_MAX_BYTES ||
+		r->body->text_cap > RECORD_MAX_BYTES) {
 		destroy(r);
 		return;
 	}

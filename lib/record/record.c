@@ -57,8 +57,7 @@ int body_parse(struct record *r)
 {
 	struct record_body *b = r->body;
 
-	r->root =
-		body_parse_text(b, (struct span){ b->line.data, b->line.len });
+	r->root = body_parse_text(b, b->line);
 	if (json_type(r->root) != JSON_OBJECT) {
 		r->root = NULL;
 		return -1;
@@ -66,9 +65,10 @@ int body_parse(struct record *r)
 	return 0;
 }
 
-static size_t back_over_blanks(const struct buf *line, size_t at)
+/* Where the blanks end that stand in front of `at'. */
+static size_t back_over_blanks(struct span line, size_t at)
 {
-	while (at > 0 && is_blank(line->data[at - 1])) {
+	while (at > 0 && is_blank(line.ptr[at - 1])) {
 		at--;
 	}
 	return at;
@@ -81,13 +81,13 @@ void body_find_seam(struct record *r, struct span trace_name)
 	size_t root_end = b->line.len - 1;
 
 	if (trace_name.ptr == NULL) {
-		b->seam = b->trace_end = back_over_blanks(&b->line, root_end);
+		b->seam = b->trace_end = back_over_blanks(b->line, root_end);
 		b->is_empty_task = json_count(r->root) == 0;
 		b->is_new_trace = true;
 		return;
 	}
 	b->seam = body_name_at(b, trace_name);
-	b->trace_end = back_over_blanks(&b->line, root_end) - 1;
+	b->trace_end = back_over_blanks(b->line, root_end) - 1;
 	b->is_empty_trace = json_count(r->trace) == 0;
 }
 
@@ -118,8 +118,7 @@ static void move_trace_last(struct record *r)
 		json_write(&whole, r->trace);
 		buf_putc(&whole, '}');
 	}
-	buf_release(&r->body->line);
-	r->body->line = whole;
+	body_take_line(r->body, &whole);
 }
 
 /* Reads body->line, which holds one trimmed line. */
@@ -173,19 +172,61 @@ void body_read(struct record *r)
 	body_take(r, body_parse(r) == 0);
 }
 
-void body_set_line(struct record *r, struct span line)
+void body_borrow_line(struct record_body *b, struct span line)
 {
-	while (line.len > 0 && is_blank(line.ptr[line.len - 1])) {
-		line.len--;
+	line.len = back_over_blanks(line, line.len);
+	b->line = line;
+}
+
+void body_set_line(struct record_body *b, struct span line)
+{
+	size_t need;
+
+	line.len = back_over_blanks(line, line.len);
+	need = (line.len + LINE_STEP_BYTES) / LINE_STEP_BYTES * LINE_STEP_BYTES;
+	if (need > b->own_cap) {
+		mem_free(b->own);
+		b->own = NULL;
+		b->own_cap =
+			0; /* should this allocation be the one that fails */
+		b->own = mem_alloc(need);
+		b->own_cap = need;
 	}
-	buf_fit(&r->body->line, (line.len + LINE_STEP_BYTES) / LINE_STEP_BYTES *
-					LINE_STEP_BYTES);
-	buf_put(&r->body->line, line.ptr, line.len);
+	if (line.len > 0) {
+		memcpy(b->own, line.ptr, line.len);
+	}
+	b->line = (struct span){ b->own, line.len };
+}
+
+void record_keep(struct record *r)
+{
+	if (r->body->line.ptr != r->body->own) {
+		body_set_line(r->body, r->body->line);
+	}
+}
+
+struct buf body_own_room(struct record_body *b)
+{
+	struct buf room = {
+		.data = b->own, .cap = b->own_cap, .max = SIZE_MAX
+	};
+
+	b->own = NULL;
+	b->own_cap = 0;
+	return room;
+}
+
+void body_take_line(struct record_body *b, struct buf *whole)
+{
+	mem_free(b->own);
+	b->own = whole->data;
+	b->own_cap = whole->cap;
+	b->line = (struct span){ b->own, whole->len };
 }
 
 void body_flatten(struct record_body *b)
 {
-	char *at = b->line.data;
+	char *at = b->own;
 	char *end = at + b->line.len;
 
 	/* Inside a valid JSON text a newline can only be white space. */
@@ -195,10 +236,10 @@ void body_flatten(struct record_body *b)
 	}
 }
 
-void body_set_text(struct record *r, struct span text)
+void body_set_text(struct record_body *b, struct span text)
 {
-	body_set_line(r, text);
-	body_flatten(r->body);
+	body_set_line(b, text);
+	body_flatten(b);
 }
 
 struct record *record_read(struct record_pool *pool, const char *line,
@@ -207,7 +248,18 @@ struct record *record_read(struct record_pool *pool, const char *line,
 	struct record *r = pool_take(pool);
 
 	body_clear(r, in_unix_us);
-	body_set_line(r, (struct span){ line, len });
+	body_set_line(r->body, (struct span){ line, len });
+	body_read(r);
+	return r;
+}
+
+struct record *record_read_borrowed(
+	struct record_pool *pool, struct span line, int64_t in_unix_us)
+{
+	struct record *r = pool_take(pool);
+
+	body_clear(r, in_unix_us);
+	body_borrow_line(r->body, line);
 	body_read(r);
 	return r;
 }
@@ -226,6 +278,7 @@ struct record *record_claim(
 	struct record_pool *pool, struct span task, int64_t t0_unix_us)
 {
 	struct record *r = pool_take(pool);
+	bool is_object;
 
 	body_clear(r, t0_unix_us);
 	if (task.len > record_line_max_bytes(pool)) {
@@ -233,18 +286,18 @@ struct record *record_claim(
 		r->body->is_new_uid = false;
 		return r;
 	}
-	body_set_text(r, task);
-	if (body_parse(r) == 0 && json_get(r->root, "trace") != NULL) {
+	body_set_text(r->body, task);
+	is_object = body_parse(r) == 0;
+	if (is_object && json_get(r->root, "trace") != NULL) {
 		/* A producer's trace is nobody's business. */
 		struct buf whole;
 
 		buf_init(&whole, SIZE_MAX);
 		record_task(r, NULL, &whole);
-		buf_release(&r->body->line);
-		r->body->line = whole;
+		body_take_line(r->body, &whole);
+		is_object = body_parse(r) == 0;
 	}
-	body_clear(r, t0_unix_us);
-	body_read(r);
+	body_take(r, is_object);
 	r->body->is_new_uid = false; /* the caller names it in its facts */
 	return r;
 }

@@ -6,8 +6,9 @@
  * line without the usual shape (trace missing, not last, our node already in
  * it) is put together anew.  push-record(5) describes the members.
  *
- * A record owns its bytes and its parsed form, so it may be kept for as long as
- * the vendor takes to answer.  Everything read from it lives as long as it.
+ * A record owns its parsed form, and its bytes once record_keep() was called, so
+ * it may be kept for as long as the vendor takes to answer.  Everything read
+ * from it lives as long as it.
  */
 #ifndef PUSH_RECORD_RECORD_H
 #define PUSH_RECORD_RECORD_H
@@ -163,7 +164,8 @@ void record_stem_set(struct record_stem *s, const struct record *whole,
 /*
  * A new record for a part of the stem's task, to which members are then added:
  * the same trace, stamps and identity, and no device.  Emit or free it before
- * the whole goes: it borrows what was parsed of that.
+ * the whole goes or the stem is set again: it borrows what was parsed of the
+ * one, and the line of the other.
  */
 struct record *record_part(
 	struct record_pool *pool, const struct record_stem *s);
@@ -200,6 +202,15 @@ size_t record_line_max_bytes(const struct record_pool *pool);
  */
 struct record *record_read(struct record_pool *pool, const char *line,
 	size_t len, int64_t in_unix_us);
+
+/* The same without a copy of the line, which must stay as it is until the record
+ * is written, or freed, or kept. */
+struct record *record_read_borrowed(
+	struct record_pool *pool, struct span line, int64_t in_unix_us);
+
+/* For a record that stays when its line goes, or its whole when it is a part:
+ * copies the bytes that it borrows, if it does. */
+void record_keep(struct record *r);
 
 /*
  * For lines longer than the maximum: `head' is the beginning, `total' the whole

@@ -27,8 +27,7 @@ static void wrap_raw(struct record *r, struct span raw, size_t total)
 		buf_u64(&whole, total);
 	}
 	buf_putc(&whole, '}');
-	buf_release(&r->body->line);
-	r->body->line = whole;
+	body_take_line(r->body, &whole);
 	if (body_parse(r) != 0) {
 		BUG("a wrapped line does not parse");
 	}
@@ -38,13 +37,8 @@ static void wrap_raw(struct record *r, struct span raw, size_t total)
 
 void reject_raw(struct record *r, enum reason reason)
 {
-	struct buf line = r->body->line;
-	int64_t in_unix_us = r->in_unix_us;
-
-	body_clear(r, in_unix_us);
-	buf_init(&r->body->line, SIZE_MAX);
-	wrap_raw(r, (struct span){ line.data, line.len }, line.len);
-	buf_release(&line);
+	body_clear(r, r->in_unix_us);
+	wrap_raw(r, r->body->line, r->body->line.len);
 	record_decide(r, reason);
 }
 
@@ -68,10 +62,6 @@ void reject_long(struct record *r, struct span head, size_t total)
 
 void reject_long_line(struct record *r)
 {
-	struct buf line = r->body->line;
-
 	body_clear(r, r->in_unix_us);
-	buf_init(&r->body->line, SIZE_MAX);
-	reject_long(r, (struct span){ line.data, line.len }, line.len);
-	buf_release(&line);
+	reject_long(r, r->body->line, r->body->line.len);
 }

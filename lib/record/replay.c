@@ -128,8 +128,7 @@ void record_rewind(struct record *r, const char *node)
 		json_put_name(&whole, "trace");
 		buf_put(&whole, trace.data, trace.len);
 		buf_putc(&whole, '}');
-		buf_release(&b->line);
-		b->line = whole;
+		body_take_line(b, &whole);
 		body_clear(r, in_unix_us);
 		body_read(r);
 	}

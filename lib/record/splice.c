@@ -123,8 +123,7 @@ static bool is_listed(struct span quoted, const char *const *names)
 void record_task(
 	const struct record *r, const char *const *without, struct buf *out)
 {
-	const struct buf *line = &r->body->line;
-	struct member_walk walk = { { line->data, line->len }, 0 };
+	struct member_walk walk = { r->body->line, 0 };
 	struct span name;
 	struct span member;
 	size_t start = out->len;
@@ -144,8 +143,7 @@ void record_task(
 
 struct span body_trace(const struct record_body *b)
 {
-	struct span all = { b->line.data + b->seam,
-		b->trace_end + 1 - b->seam };
+	struct span all = { b->line.ptr + b->seam, b->trace_end + 1 - b->seam };
 	const char *open;
 
 	if (b->trace_end == b->seam) {
@@ -250,7 +248,7 @@ static void put_head(struct buf *out, const struct record *r, const char *node)
 {
 	const struct record_body *b = r->body;
 
-	buf_put(out, b->line.data, b->seam);
+	buf_put(out, b->line.ptr, b->seam);
 	if (b->members.len > 0) {
 		if (b->trace_end == b->seam && !b->is_empty_task) {
 			buf_putc(out, ',');
@@ -269,7 +267,7 @@ static void put_head(struct buf *out, const struct record *r, const char *node)
 		buf_text(out, "\"trace\":{");
 		put_trace_without(out, body_trace(b), node);
 	} else {
-		buf_put(out, b->line.data + b->seam, b->trace_end - b->seam);
+		buf_put(out, b->line.ptr + b->seam, b->trace_end - b->seam);
 		if (!b->is_empty_trace) {
 			buf_putc(out, ',');
 		}
@@ -282,7 +280,7 @@ void record_write(struct record *r, const char *node, int64_t out_unix_us,
 	const struct record_body *b = r->body;
 
 	if (node == NULL) {
-		buf_put(out, b->line.data, b->line.len);
+		buf_put(out, b->line.ptr, b->line.len);
 		buf_putc(out, '\n');
 		return;
 	}

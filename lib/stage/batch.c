@@ -21,6 +21,7 @@ enum {
 
 void run_hold(struct run *run, struct record *r)
 {
+	record_keep(r);
 	r->is_held = true;
 	run->held++;
 }
@@ -98,8 +99,8 @@ static struct record *read_one(struct run *run, const struct input_line *line)
 		line->total_bytes > line->text.len
 			? record_read_too_long(run->pool, line->text,
 				  line->total_bytes, line->read_unix_us)
-			: record_read(run->pool, line->text.ptr, line->text.len,
-				  line->read_unix_us);
+			: record_read_borrowed(
+				  run->pool, line->text, line->read_unix_us);
 
 	if (run->options->is_replay) {
 		record_rewind(r, run->node);
@@ -145,6 +146,7 @@ static void emit_batch(struct run *run)
 		}
 	}
 	run->batch.count = 0;
+	input_release(run->input);
 }
 
 static void on_retry(void *self)

@@ -48,6 +48,7 @@ struct input {
 	int listen_fd; /* -1: standard input */
 	char *path;    /* owned; of the listening socket */
 	size_t line_max_bytes;
+	bool is_lent; /* lines that were handed out are in use */
 	bool is_wanted;
 	bool is_stopped;
 };
@@ -99,6 +100,9 @@ static void on_readable(void *self, int fd, unsigned ready)
 	ssize_t n;
 
 	(void)ready;
+	if (s->in->is_lent) {
+		BUG("reading over lines that are lent");
+	}
 	make_room(s);
 	n = read(fd, s->data + s->end, s->cap - s->end);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
@@ -265,6 +269,7 @@ static void drop_ended(struct input *in)
 
 		if (s->is_ended && s->start == s->end && !s->is_skipping) {
 			*at = s->next;
+			in->turn = in->turn == s ? s->next : in->turn;
 			free_source(s);
 		} else {
 			at = &s->next;
@@ -281,13 +286,22 @@ bool input_next(struct input *in, struct input_line *line)
 		/* An empty line is no record and no mistake. */
 		while (next_of(in->turn, line)) {
 			if (line->text.len > 0) {
+				in->is_lent = true;
 				return true;
 			}
 		}
 		in->turn = in->turn->next;
 	}
-	drop_ended(in);
+	if (!in->is_lent) {
+		drop_ended(in);
+	}
 	return false;
+}
+
+void input_release(struct input *in)
+{
+	in->is_lent = false;
+	drop_ended(in);
 }
 
 void input_read(struct input *in, bool is_wanted)

@@ -15,7 +15,11 @@
 
 struct input;
 
-/* One line, without its newline; valid until the next call into the input. */
+/*
+ * One line, without its newline.  A whole one stays where it is until
+ * input_release(): it is lent, so that what only passes through is not copied.
+ * What is left of one that was cut is good until the next call.
+ */
 struct input_line {
 	struct span text;
 	size_t total_bytes; /* > text.len: the line was too long and is cut */
@@ -30,7 +34,11 @@ void input_close(struct input *in); /* accepts NULL */
 /* The next whole line that was read; false: none is there. */
 bool input_next(struct input *in, struct input_line *line);
 
-/* Read on, or leave what comes in the pipe. */
+/* None of the lines that were handed out is looked at any more. */
+void input_release(struct input *in);
+
+/* Read on, or leave what comes in the pipe.  Nothing may be read while lines
+ * are lent: it would go over them. */
 void input_read(struct input *in, bool is_wanted);
 
 /* Stops taking lines in; what was read whole can still be had. */

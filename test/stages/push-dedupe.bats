@@ -357,6 +357,25 @@ $(claimed a '"id":"1"')
 	has_in dedupe.out 'length == 3 and all(.[]; .trace.reason == null)'
 }
 
+@test "while Redis is away the last lines of writers that ended are kept whole" {
+	local i
+	redis_up # this test's own
+	start -o got dedupe push-dedupe --store "$REDIS_URL" --in unix:"$PWD/in.sock"
+	redis_down
+	for i in 1 2 3; do
+		seq -f "{\"id\":\"$i-%g\"}" 300 |
+			push-risk --node "feeder-$i" --out unix:"$PWD/in.sock"
+	done
+	wait_until 10 grep -q redis dedupe.err
+	[ ! -s got ]
+	redis_up
+	wait_for 900 got
+	stop dedupe
+	[ "$status" -eq 0 ]
+	has_in got 'all(.[]; .trace.reason == null) and
+		([group_by(.id[:1])[] | map(.id)] == [range(1; 4) as $i | [range(1; 301) | "\($i)-\(.)"]])'
+}
+
 @test "two programs share an LMDB file" {
 	start -p one push-dedupe --store lmdb:state
 	start -p two push-dedupe --store lmdb:state

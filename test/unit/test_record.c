@@ -95,6 +95,52 @@ static void a_node_used_twice_is_stamped_once(void)
 	end();
 }
 
+/* A line that is lent, and gone as soon as nobody may look at it any more. */
+static void a_borrowed_line_is_kept_on_demand(void)
+{
+	static const char task[] = "{\"id\":\"lent\"} ";
+	char lent[64];
+	struct record *kept;
+	struct record *passed;
+
+	begin();
+	memcpy(lent, task, sizeof(task));
+	kept = record_read_borrowed(pool, span_of(lent), 5000000);
+	passed = record_read_borrowed(pool, span_of(lent), 5000000);
+	CHECK(span_is(kept->id, "lent"));
+	record_keep(kept);
+	CHECK(is(written(passed),
+		"{\"id\":\"lent\",\"trace\":{\"t0_us\":5000000,"
+		"\"uid\":\"s-2\",\"n\":[0,7]}}\n"));
+	memset(lent, '?', sizeof(lent));
+	record_keep(kept); /* it is already */
+	CHECK(span_is(kept->id, "lent"));
+	CHECK(is(written(kept), "{\"id\":\"lent\",\"trace\":{\"t0_us\":5000000,"
+				"\"uid\":\"s-1\",\"n\":[0,7]}}\n"));
+	end();
+}
+
+/* What is changed is not the line that was lent. */
+static void a_borrowed_line_is_not_written_to(void)
+{
+	static const char *const lines[] = { "{\"id\":\"a\"}", "rubbish",
+		"{\"trace\":{\"t0_us\":1},\"id\":\"a\"}",
+		"{\"id\":\"a\",\"trace\":{},\"trace\":{}}" };
+
+	begin();
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char lent[64];
+		struct record *r;
+
+		(void)snprintf(lent, sizeof(lent), "%s", lines[i]);
+		r = record_read_borrowed(pool, span_of(lent), 5000000);
+		(void)!record_replace(r, span_of("{\n\"id\":\"b\"}"));
+		record_free(pool, r);
+		CHECK(strcmp(lent, lines[i]) == 0);
+	}
+	end();
+}
+
 static void known_members_are_taken(void)
 {
 	struct record *r;
@@ -543,6 +589,8 @@ int main(int argc, char **argv)
 		TEST(every_other_byte_stays_as_it_came),
 		TEST(a_trace_that_is_not_last_is_moved),
 		TEST(a_node_used_twice_is_stamped_once),
+		TEST(a_borrowed_line_is_kept_on_demand),
+		TEST(a_borrowed_line_is_not_written_to),
 		TEST(known_members_are_taken),
 		TEST(decided_records_are_known_as_such),
 		TEST(decisions_and_facts_are_written),
