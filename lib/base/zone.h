@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "base/span.h"
 
+enum { ZONE_FILE_MAX_BYTES = 256 * 1024 }; /* ours; they have a few thousand */
+
 struct zone;
 
 /* Reads the bytes of a TZif file of version 2 or later.  -1: it is none. */
