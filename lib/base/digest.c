@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-#include <openssl/evp.h>
+/* The plain functions, which OpenSSL 3 would rather not show: by EVP each digest
+ * is an allocation, and costs more than hashing a short text does. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include "base/err.h"
 
@@ -30,13 +33,6 @@ static inline void put_eight(unsigned char *p, uint64_t word)
 	p[7] = (unsigned char)(word >> 56);
 }
 
-static void update(EVP_MD_CTX *ctx, const void *ptr, size_t len)
-{
-	if (len > 0 && EVP_DigestUpdate(ctx, ptr, len) != 1) {
-		BUG("SHA-256 failed");
-	}
-}
-
 /* The length stands before each part, so that none runs into the next.  It is
  * short, since the hash is paid for by the 64 bytes. */
 static size_t put_length(unsigned char *dst, size_t n)
@@ -57,41 +53,31 @@ struct digest digest_of(const void *ptr, size_t len)
 
 struct digest digest_of_parts(const struct digest_part *parts, size_t count)
 {
-	static EVP_MD_CTX *ctx; /* reused: one thread, and making one is dear */
-	static EVP_MD *sha256;
-	unsigned char full[EVP_MAX_MD_SIZE];
+	unsigned char full[SHA256_DIGEST_LENGTH];
 	unsigned char small[256];
 	size_t len = 0;
 	struct digest d;
+	SHA256_CTX ctx;
 
-	if (ctx == NULL) {
-		ctx = EVP_MD_CTX_new();
-		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	}
-	if (ctx == NULL || sha256 == NULL ||
-		EVP_DigestInit_ex2(ctx, sha256, NULL) != 1) {
-		BUG("SHA-256 is not there");
-	}
+	(void)SHA256_Init(&ctx);
 	for (size_t i = 0; i < count; i++) {
 		/* Short parts, which is most, are hashed in one go. */
 		if (len + LEN_MAX_BYTES > sizeof(small)) {
-			update(ctx, small, len);
+			(void)SHA256_Update(&ctx, small, len);
 			len = 0;
 		}
 		len += put_length(small + len, parts[i].len);
 		if (parts[i].len > sizeof(small) - len) {
-			update(ctx, small, len);
-			update(ctx, parts[i].ptr, parts[i].len);
+			(void)SHA256_Update(&ctx, small, len);
+			(void)SHA256_Update(&ctx, parts[i].ptr, parts[i].len);
 			len = 0;
 		} else if (parts[i].len > 0) {
 			memcpy(small + len, parts[i].ptr, parts[i].len);
 			len += parts[i].len;
 		}
 	}
-	update(ctx, small, len);
-	if (EVP_DigestFinal_ex(ctx, full, NULL) != 1) {
-		BUG("SHA-256 failed");
-	}
+	(void)SHA256_Update(&ctx, small, len);
+	(void)SHA256_Final(full, &ctx);
 	memcpy(d.bytes, full, sizeof(d.bytes));
 	return d;
 }
