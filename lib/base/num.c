@@ -111,6 +111,14 @@ size_t num_format_u64(char *dst, uint64_t n)
 	char digits[20];
 	size_t at = sizeof(digits);
 
+	if (n < 10) { /* as most lengths and counts are */
+		*dst = (char)('0' + n);
+		return 1;
+	}
+	if (n < 100) {
+		memcpy(dst, pairs + n * 2, 2);
+		return 2;
+	}
 	while (n >= 100) {
 		at -= 2;
 		memcpy(digits + at, pairs + n % 100 * 2, 2);

@@ -66,8 +66,7 @@ void redis_close(struct redis *r)
 	redis_map_release(&r->map);
 	mem_free(r->links);
 	mem_free(r->due);
-	mem_free(r->argv);
-	mem_free(r->arg_len);
+	redis_arena_release(&r->arena);
 	mem_free(r);
 }
 
@@ -102,26 +101,25 @@ static struct due *due_add(struct redis *r)
 	return d;
 }
 
-void redis_spread(
-	struct redis *r, size_t extra, size_t count, const struct span *args)
+/* Lets hiredis have what was said on a link. */
+static int pass_on(struct link *l)
 {
-	if (extra + count > r->arg_room) {
-		r->arg_room = (extra + count) * 2;
-		r->argv = mem_resize(r->argv, r->arg_room, sizeof(*r->argv));
-		r->arg_len = mem_resize(
-			r->arg_len, r->arg_room, sizeof(*r->arg_len));
+	int failed = 0;
+
+	if (l->out.len > 0) {
+		failed = redisAppendFormattedCommand(l->context, l->out.data,
+				 l->out.len) != REDIS_OK;
+		buf_reset(&l->out);
 	}
-	for (size_t i = 0; i < count; i++) {
-		r->argv[extra + i] = args[i].ptr == NULL ? "" : args[i].ptr;
-		r->arg_len[extra + i] = args[i].len;
-	}
+	return failed ? -1 : 0;
 }
 
 redisReply *redis_next_reply(struct redis *r, size_t link)
 {
+	struct link *l = r->links + link;
 	void *reply = NULL;
 
-	if (redisGetReply(r->links[link].context, &reply) != REDIS_OK) {
+	if (pass_on(l) != 0 || redisGetReply(l->context, &reply) != REDIS_OK) {
 		return NULL;
 	}
 	return reply;
@@ -151,7 +149,7 @@ static void skip_rest(struct redis *r)
 				r, d->link, NULL); /* a fresh one is made */
 			break;
 		}
-		freeReplyObject(reply);
+		redis_arena_free(reply);
 		redis_due_release(d);
 		r->due_first++;
 		r->due_count--;
@@ -179,54 +177,66 @@ static char *put_number(char *at, char kind, size_t n)
 	return at;
 }
 
-/* What is in argv as Redis reads it (RESP2, an array of bulk strings).  The
- * library's own way goes through printf, which took more time than all else
- * that we do about a command. */
-static char *format_argv(const struct redis *r, size_t count, size_t *len)
+enum { NUMBER_BYTES = 1 + 20 + 2 }; /* its kind, digits, line end */
+
+/* Begins a command of `count' arguments, as Redis reads it (RESP2, an array of
+ * bulk strings).  The library's own way goes through printf, which took more
+ * time than all else that we do about a command. */
+static void begin_call(struct buf *b, size_t count)
 {
-	enum { NUMBER_BYTES = 1 + 20 + 2 }; /* its kind, digits, line end */
-	size_t most = NUMBER_BYTES;
-	char *call;
+	char *at = buf_room(b, NUMBER_BYTES);
+
+	b->len = (size_t)(put_number(at, '*', count) - b->data);
+}
+
+static void put_args(struct buf *b, size_t count, const struct span *args)
+{
+	size_t most = 0;
 	char *at;
 
 	for (size_t i = 0; i < count; i++) {
-		most += NUMBER_BYTES + r->arg_len[i] + 2;
+		most += NUMBER_BYTES + args[i].len + 2;
 	}
-	call = mem_alloc(most);
-	at = put_number(call, '*', count);
+	at = buf_room(b, most);
 	for (size_t i = 0; i < count; i++) {
-		at = put_number(at, '$', r->arg_len[i]);
-		memcpy(at, r->argv[i], r->arg_len[i]);
-		at += r->arg_len[i];
+		at = put_number(at, '$', args[i].len);
+		if (args[i].len > 0) {
+			memcpy(at, args[i].ptr, args[i].len);
+			at += args[i].len;
+		}
 		*at++ = '\r';
 		*at++ = '\n';
 	}
-	*len = (size_t)(at - call);
-	return call;
+	b->len = (size_t)(at - b->data);
 }
 
-/* Appends what is in argv; in a cluster also keeps it, to be repeated. */
-static void append_argv(struct redis *r, size_t link, size_t count,
+void redis_say(
+	struct redis *r, size_t link, size_t count, const struct span *args)
+{
+	begin_call(&r->links[link].out, count);
+	put_args(&r->links[link].out, count, args);
+}
+
+void redis_repeat(struct redis *r, const struct due *d)
+{
+	buf_put(&r->links[d->link].out, d->call, d->call_len);
+}
+
+/* The reply to what was said on a link from `start' on is due.  What may be told
+ * to go elsewhere, or that its script is not known, is kept. */
+static void expect(struct redis *r, size_t link, size_t start,
 	const struct redis_script *script)
 {
-	redisContext *c = r->links[link].context;
-	size_t len;
-	char *call = format_argv(r, count, &len);
-	bool failed = redisAppendFormattedCommand(c, call, len) != REDIS_OK;
-	struct due *d;
+	const struct buf *out = &r->links[link].out;
+	struct due *d = due_add(r);
 
-	if (failed) {
-		(void)redis_lose(r, link, &r->lost);
-		r->is_lost = true;
-	}
-	d = due_add(r);
 	d->script = script;
 	d->link = link;
-	d->call = call;
-	d->call_len = len;
-	if (!failed) {
-		r->links[link].due++;
+	if (script != NULL || r->url.kind == REDIS_CLUSTER) {
+		d->call_len = out->len - start;
+		d->call = mem_dup(out->data + start, d->call_len);
 	}
+	r->links[link].due++;
 }
 
 void redis_append(struct redis *r, size_t count, const struct span *args)
@@ -239,34 +249,40 @@ void redis_append_near(
 	struct redis *r, struct span key, size_t count, const struct span *args)
 {
 	size_t link;
+	size_t start;
 
 	if (make_ready(r, key, &link) != 0) {
 		(void)due_add(r); /* so that the loss is told to this one too */
 		return;
 	}
-	redis_spread(r, 0, count, args);
-	append_argv(r, link, count, NULL);
+	start = r->links[link].out.len;
+	redis_say(r, link, count, args);
+	expect(r, link, start, NULL);
 }
 
 void redis_append_script(struct redis *r, const struct redis_script *s,
 	size_t keys, size_t count, const struct span *args)
 {
-	char number[21] = "";
+	char number[20];
+	const struct span head[] = {
+		span_of("EVALSHA"),
+		span_of(s->sha1),
+		{ number, num_format_u64(number, keys) },
+	};
+	struct buf *out;
 	size_t link;
+	size_t start;
 
 	if (make_ready(r, keys > 0 ? args[0] : span_of(""), &link) != 0) {
 		(void)due_add(r);
 		return;
 	}
-	number[num_format_u64(number, keys)] = '\0';
-	redis_spread(r, 3, count, args);
-	r->argv[0] = "EVALSHA";
-	r->arg_len[0] = strlen("EVALSHA");
-	r->argv[1] = s->sha1;
-	r->arg_len[1] = strlen(s->sha1);
-	r->argv[2] = number;
-	r->arg_len[2] = strlen(number);
-	append_argv(r, link, count + 3, s);
+	out = &r->links[link].out;
+	start = out->len;
+	begin_call(out, 3 + count);
+	put_args(out, 3, head);
+	put_args(out, count, args);
+	expect(r, link, start, s);
 }
 
 int redis_send(struct redis *r, struct err *err)
@@ -278,6 +294,9 @@ int redis_send(struct redis *r, struct err *err)
 	for (size_t i = 0; i < r->link_count; i++) {
 		int is_done = r->links[i].context == NULL;
 
+		if (!is_done && pass_on(r->links + i) != 0) {
+			return redis_lose(r, i, err);
+		}
 		while (!is_done) {
 			if (redisBufferWrite(r->links[i].context, &is_done) !=
 				REDIS_OK) {
@@ -338,9 +357,7 @@ static int show(struct redis *r, redisReply *reply, bool may_wait,
 	}
 	redis_due_release(&d);
 	if (failed != 0) {
-		if (reply != NULL) {
-			freeReplyObject(reply);
-		}
+		redis_arena_free(reply);
 		return -1;
 	}
 	r->shown = reply;

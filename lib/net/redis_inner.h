@@ -14,9 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
 #include "net/redis.h"
+#include "net/redis_arena.h"
 #include "net/redis_find.h"
 #include "net/redis_url.h"
 
@@ -27,7 +29,7 @@ struct redisReply;
 /* A command that waits for its reply. */
 struct due {
 	const struct redis_script *script; /* NULL: not a script call */
-	char *call; /* owned by hiredis' allocator; to repeat, or NULL */
+	char *call; /* owned; to be repeated, or NULL: it never is */
 	size_t call_len;
 	size_t link;
 	struct redisReply *early; /* owned; read before its turn, or NULL */
@@ -36,6 +38,7 @@ struct due {
 struct link {
 	struct redisContext *context; /* owned; NULL: not connected */
 	size_t due;                   /* replies that were not read yet */
+	struct buf out; /* commands that hiredis has not got yet */
 };
 
 struct redis {
@@ -47,6 +50,7 @@ struct redis {
 	struct redis_map map;      /* no slots: not known */
 	bool is_map_old;
 	struct redisReply *shown; /* owned; what redis_reply() gave last */
+	struct redis_arena arena; /* of all replies */
 
 	struct due *due; /* owned; a queue: `due_first', `due_count' of room */
 	size_t due_first;
@@ -59,10 +63,6 @@ struct redis {
 	unsigned failed_connects; /* in a row */
 	int64_t next_connect_mono_ms;
 	uint64_t dice; /* for jitter */
-
-	const char **argv; /* owned; scratch with room for arg_room */
-	size_t *arg_len;   /* owned; the same */
-	size_t arg_room;
 };
 
 /* --- links (redis_reach.c) --- */
@@ -102,10 +102,10 @@ int redis_take_hint(struct redis *r, struct due *d, const char *hint);
 
 /* --- on a link (redis.c) --- */
 
-/* The arguments in the two arrays that hiredis takes, behind `extra' free
- * places. */
-void redis_spread(
-	struct redis *r, size_t extra, size_t count, const struct span *args);
+/* Behind what waits to be sent on a link: one command, or what is one already. */
+void redis_say(
+	struct redis *r, size_t link, size_t count, const struct span *args);
+void redis_repeat(struct redis *r, const struct due *d);
 
 /* The next reply on a link, or NULL when that broke. */
 struct redisReply *redis_next_reply(struct redis *r, size_t link);

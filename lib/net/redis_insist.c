@@ -44,7 +44,6 @@ static int clear_link(struct redis *r, size_t link)
  */
 static redisReply *call_again(struct redis *r, const struct due *d, bool asking)
 {
-	redisContext *c = r->links[d->link].context;
 	struct span body = d->script->body;
 	redisReply *reply;
 	redisReply *load;
@@ -52,31 +51,26 @@ static redisReply *call_again(struct redis *r, const struct due *d, bool asking)
 	if (clear_link(r, d->link) != 0) {
 		return NULL;
 	}
-	redis_spread(r, 0, 3,
+	redis_say(r, d->link, 3,
 		(struct span[]){ span_of("SCRIPT"), span_of("LOAD"), body });
-	if (redisAppendCommandArgv(c, 3, r->argv, r->arg_len) != REDIS_OK ||
-		(asking && redisAppendCommand(c, "ASKING") != REDIS_OK) ||
-		redisAppendFormattedCommand(c, d->call, d->call_len) !=
-			REDIS_OK) {
-		return NULL;
+	if (asking) {
+		redis_say(r, d->link, 1, &(struct span){ "ASKING", 6 });
 	}
+	redis_repeat(r, d);
 	load = redis_next_reply(r, d->link);
 	if (load == NULL) {
 		return NULL;
 	}
 	if (asking) {
-		reply = redis_next_reply(r, d->link);
-		if (reply != NULL) {
-			freeReplyObject(reply);
-		}
+		redis_arena_free(redis_next_reply(r, d->link));
 	}
 	reply = redis_next_reply(r, d->link);
 	if (reply != NULL && load->type == REDIS_REPLY_ERROR) {
 		/* Why it was not loaded says more than that it is not there. */
-		freeReplyObject(reply);
+		redis_arena_free(reply);
 		return load;
 	}
-	freeReplyObject(load);
+	redis_arena_free(load);
 	return reply;
 }
 
@@ -116,7 +110,6 @@ int redis_take_hint(struct redis *r, struct due *d, const char *hint)
 static int follow(struct redis *r, struct due *d, redisReply **reply,
 	bool *asking, struct err *err)
 {
-	redisContext *c;
 	redisReply *said = NULL;
 
 	*asking = (*reply)->str[0] == 'A';
@@ -124,26 +117,26 @@ static int follow(struct redis *r, struct due *d, redisReply **reply,
 		return err_set(err, 0, "%s: unexpected answer: %s", r->url.name,
 			(*reply)->str);
 	}
-	freeReplyObject(*reply);
+	redis_arena_free(*reply);
 	*reply = NULL;
 	if (r->links[d->link].context == NULL &&
 		redis_reach_node(r, d->link, err) != 0) {
 		redis_drop(r);
 		return -1;
 	}
-	c = r->links[d->link].context;
-	if (clear_link(r, d->link) != 0 ||
-		(*asking && redisAppendCommand(c, "ASKING") != REDIS_OK) ||
-		redisAppendFormattedCommand(c, d->call, d->call_len) !=
-			REDIS_OK) {
+	if (clear_link(r, d->link) != 0) {
 		return redis_lose(r, d->link, err);
 	}
+	if (*asking) {
+		redis_say(r, d->link, 1, &(struct span){ "ASKING", 6 });
+	}
+	redis_repeat(r, d);
 	if (*asking) {
 		said = redis_next_reply(r, d->link);
 		if (said == NULL) {
 			return redis_lose(r, d->link, err);
 		}
-		freeReplyObject(said);
+		redis_arena_free(said);
 	}
 	*reply = redis_next_reply(r, d->link);
 	return *reply == NULL ? redis_lose(r, d->link, err) : 0;
@@ -162,7 +155,7 @@ int redis_insist(
 
 	for (int hop = 0; hop < HOPS_MAX; hop++) {
 		if (d->script != NULL && is_error(*reply, "NOSCRIPT")) {
-			freeReplyObject(*reply);
+			redis_arena_free(*reply);
 			*reply = call_again(r, d, asking);
 			if (*reply == NULL) {
 				return redis_lose(r, d->link, err);

@@ -24,9 +24,7 @@ enum {
 void redis_due_release(struct due *d)
 {
 	mem_free(d->call);
-	if (d->early != NULL) {
-		freeReplyObject(d->early);
-	}
+	redis_arena_free(d->early);
 	*d = (struct due){ 0 };
 }
 
@@ -42,10 +40,14 @@ void redis_forget_due(struct redis *r)
 
 void redis_hide_shown(struct redis *r)
 {
-	if (r->shown != NULL) {
-		freeReplyObject(r->shown);
-		r->shown = NULL;
-	}
+	redis_arena_free(r->shown);
+	r->shown = NULL;
+}
+
+static void link_init(struct link *l)
+{
+	*l = (struct link){ .context = NULL };
+	buf_init(&l->out, SIZE_MAX);
 }
 
 static void link_drop(struct link *l)
@@ -53,7 +55,8 @@ static void link_drop(struct link *l)
 	if (l->context != NULL) {
 		redisFree(l->context);
 	}
-	*l = (struct link){ 0 };
+	buf_release(&l->out);
+	link_init(l);
 }
 
 void redis_drop(struct redis *r)
@@ -122,10 +125,26 @@ void redis_make_links(struct redis *r, size_t count)
 	if (count > r->link_count) {
 		r->links = mem_resize(r->links, count, sizeof(*r->links));
 		for (size_t i = r->link_count; i < count; i++) {
-			r->links[i] = (struct link){ 0 };
+			link_init(r->links + i);
 		}
 		r->link_count = count;
 	}
+}
+
+static int link_open(struct redis *r, size_t link,
+	const struct redis_place *place, struct err *err)
+{
+	struct redisContext *c =
+		redis_link_open(&r->url, place, r->url.timeout_ms, err);
+
+	r->links[link].context = c;
+	if (c == NULL || (r->url.kind == REDIS_SENTINEL &&
+				 redis_check_primary(c, place->name,
+					 r->url.timeout_ms, err) != 0)) {
+		return -1;
+	}
+	redis_arena_serve(&r->arena, c);
+	return 0;
 }
 
 int redis_reach_node(struct redis *r, size_t link, struct err *err)
@@ -134,9 +153,7 @@ int redis_reach_node(struct redis *r, size_t link, struct err *err)
 	struct redis_place place = { node->host, node->port, false,
 		node->name };
 
-	r->links[link].context =
-		redis_link_open(&r->url, &place, r->url.timeout_ms, err);
-	return r->links[link].context == NULL ? -1 : 0;
+	return link_open(r, link, &place, err);
 }
 
 /* Opens the only link there is. */
@@ -156,15 +173,7 @@ static int reach(struct redis *r, struct err *err)
 		place.host = r->url.hosts[0].name;
 		place.port = r->url.hosts[0].port;
 	}
-	r->links[0].context =
-		redis_link_open(&r->url, &place, r->url.timeout_ms, err);
-	if (r->links[0].context == NULL) {
-		return -1;
-	}
-	return r->url.kind == REDIS_SENTINEL
-		       ? redis_check_primary(r->links[0].context, place.name,
-				 r->url.timeout_ms, err)
-		       : 0;
+	return link_open(r, 0, &place, err);
 }
 
 /* Learns anew who serves what, when that may have changed and no reply is due. */
@@ -252,7 +261,12 @@ int redis_connect(struct redis *r, struct span key, size_t *link)
 
 int64_t redis_pause_ms(const struct redis *r)
 {
-	int64_t left = r->next_connect_mono_ms - clock_mono_ms();
+	int64_t left;
 
-	return r->failed_connects == 0 || left < 0 ? 0 : left;
+	if (r->failed_connects ==
+		0) { /* no look at the clock for each command */
+		return 0;
+	}
+	left = r->next_connect_mono_ms - clock_mono_ms();
+	return left < 0 ? 0 : left;
 }
