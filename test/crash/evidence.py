@@ -24,11 +24,16 @@ INFLIGHT = re.compile(rb"\{(.*)\}:inflight:(.*)")
 IS_LOST_ANSWER = re.compile(rb"worker-restarted|lease-lost|ambiguous")
 
 
+def length(n):
+    """Seven bits a byte, the low ones first; all bytes but the last have the eighth set."""
+    return bytes([n]) if n < 0x80 else bytes([n & 0x7F | 0x80]) + length(n >> 7)
+
+
 def digest(*parts):
     h = hashlib.sha256()
     for part in parts:
         part = part if isinstance(part, bytes) else part.encode()
-        h.update(len(part).to_bytes(8, "little") + part)
+        h.update(length(len(part)) + part)
     return h.digest()[:16]
 
 
