@@ -19,36 +19,22 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "net/redis.h"
 #include "queue/hold.h"
 #include "queue/key.h"
+#include "queue/waiter.h"
 
 enum {
 	LOOK_ANYWAY_MS = 5000,
-	BLOCK_S = 30,       /* how long Redis keeps us waiting */
-	OVERDUE_MS = 40000, /* then the connection is given up */
 	FLOOR_EVERY = 8,    /* one claim in so many begins with a lower lane */
 	RESERVED_SHARE = 8, /* 1/8 of the window is for the first lane */
 	WAKE_SHARE = 4,     /* a full window waits for a quarter at most */
 };
 
-struct lane;
-
-/* One blocking command through the loop. */
-struct waiter {
-	struct lane *lane;
-	struct redis *redis;   /* owned */
-	struct loop_fd *watch; /* owned; NULL: not waiting */
-	char *key;             /* owned */
-	bool is_list;          /* BLMOVE on the queue; else BLPOP of tokens */
-	int64_t since_mono_ms;
-};
-
 struct lane {
 	struct lanes *lanes;
 	struct claim *claim; /* owned */
-	struct waiter list;
-	struct waiter wake;
+	struct waiter list;  /* for entries of the queue */
+	struct waiter wake;  /* for room in the window */
 	int64_t in_flight;
 	int64_t due_mono_ms; /* INT64_MAX: nothing known */
 	bool is_ready;
@@ -75,17 +61,19 @@ struct lanes {
 
 /* --- waiting --------------------------------------------------------------- */
 
-static void waiter_stop(struct waiter *w)
+static void on_entries(void *self)
 {
-	loop_unwatch(w->watch);
-	w->watch = NULL;
+	struct lane *lane = self;
+	struct lanes *l = lane->lanes;
+
+	lane->is_ready = true;
+	l->on_wake(l->self);
 }
 
-static void waiter_arm(struct waiter *w);
-
 /* A token: something was settled, or will be due earlier than was known. */
-static void on_token(struct lane *woken)
+static void on_token(void *self)
 {
+	struct lane *woken = self;
 	struct lanes *l = woken->lanes;
 
 	for (size_t i = 0; i < l->count; i++) {
@@ -94,65 +82,7 @@ static void on_token(struct lane *woken)
 	woken->is_ready = true;
 	woken->is_stale = true;
 	woken->will_wake = false;
-}
-
-static void on_answer(void *self, int fd, unsigned ready)
-{
-	struct waiter *w = self;
-	struct lane *lane = w->lane;
-	const struct redis_reply *reply;
-	struct err lost;
-	int got = redis_poll(w->redis, &reply, &lost);
-
-	(void)fd;
-	(void)ready;
-	if (got == 0) {
-		return;
-	}
-	waiter_stop(w);
-	if (got == 1 && redis_type(reply) == REDIS_TYPE_NIL) {
-		waiter_arm(w);
-		return;
-	}
-	/* A lost connection is left to the claim that follows, which tells. */
-	if (w->is_list) {
-		lane->is_ready = true;
-	} else {
-		on_token(lane);
-	}
-	lane->lanes->on_wake(lane->lanes->self);
-}
-
-/* Begins to wait, unless it does.  Without a connection only the timer is left:
- * late, but not wrong. */
-static void waiter_arm(struct waiter *w)
-{
-	struct err lost;
-	const char block[] = { '0' + BLOCK_S / 10, '0' + BLOCK_S % 10, '\0' };
-
-	if (w->watch != NULL) {
-		if (clock_mono_ms() - w->since_mono_ms < OVERDUE_MS) {
-			return;
-		}
-		waiter_stop(w);
-		redis_drop(w->redis);
-	}
-	if (w->is_list) {
-		redis_append(w->redis, 6,
-			(struct span[]){ span_of("BLMOVE"), span_of(w->key),
-				span_of(w->key), span_of("RIGHT"),
-				span_of("RIGHT"), span_of(block) });
-	} else {
-		redis_append(w->redis, 3,
-			(struct span[]){ span_of("BLPOP"), span_of(w->key),
-				span_of(block) });
-	}
-	if (redis_send(w->redis, &lost) != 0) {
-		return;
-	}
-	w->since_mono_ms = clock_mono_ms();
-	w->watch = loop_watch(w->lane->lanes->loop, redis_fd(w->redis),
-		LOOP_READ, on_answer, w);
+	l->on_wake(l->self);
 }
 
 /* A server that fails us may be gone without a word to those who wait: they
@@ -160,12 +90,8 @@ static void waiter_arm(struct waiter *w)
 static int stop_waiting(struct lanes *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
-		struct lane *lane = &l->lanes[i];
-
-		waiter_stop(&lane->list);
-		redis_drop(lane->list.redis);
-		waiter_stop(&lane->wake);
-		redis_drop(lane->wake.redis);
+		waiter_drop(&l->lanes[i].list);
+		waiter_drop(&l->lanes[i].wake);
 	}
 	return -1;
 }
@@ -183,6 +109,8 @@ static void on_look(void *self)
 	l->on_wake(l->self);
 }
 
+/* Where a waiter has no connection only the timer is left: late, but not
+ * wrong. */
 static void arm_all(struct lanes *l)
 {
 	int64_t now_mono_ms = clock_mono_ms();
@@ -229,36 +157,28 @@ static void on_renew(void *self)
 
 /* --- opening --------------------------------------------------------------- */
 
-static int waiter_init(struct waiter *w, struct lane *lane, const char *url,
-	char *key, struct err *err)
-{
-	w->lane = lane;
-	w->key = key;
-	return redis_new(&w->redis, url, err);
-}
-
-static void waiter_release(struct waiter *w)
-{
-	waiter_stop(w);
-	redis_close(w->redis);
-	mem_free(w->key);
-}
-
 static int lane_init(struct lane *lane, struct lanes *l, const char *queue,
 	const struct claim_settings *settings, bool *is_in_use, struct err *err)
 {
 	lane->lanes = l;
 	lane->is_ready = true;
 	lane->due_mono_ms = INT64_MAX;
-	lane->list.is_list = true;
+	lane->list = (struct waiter){ .loop = l->loop,
+		.what = WAITER_FOR_ENTRIES,
+		.on_end = on_entries,
+		.self = lane };
+	lane->wake = (struct waiter){ .loop = l->loop,
+		.what = WAITER_FOR_TOKEN,
+		.on_end = on_token,
+		.self = lane };
 	if (claim_open(&lane->claim, queue, settings, is_in_use, err) != 0) {
 		return -1;
 	}
-	if (waiter_init(&lane->list, lane, settings->url, mem_text(queue),
-		    err) != 0) {
+	if (waiter_init(&lane->list, settings->url, mem_text(queue), err) !=
+		0) {
 		return -1;
 	}
-	return waiter_init(&lane->wake, lane, settings->url,
+	return waiter_init(&lane->wake, settings->url,
 		key_take(queue, "wake", settings->worker), err);
 }
 
