@@ -118,37 +118,20 @@ static int app_open(void *self, struct run *run, struct err *err)
 static void decide(
 	struct app *a, struct record *r, const struct risk_verdict *v)
 {
-	enum reason reason = risk_kind_reason(v->kind);
-
 	risk_count(a->counts, v->kind, v->rule);
-	if (v->kind >= RISK_WORD) {
-		record_fact_text(r, "rule", v->rule);
-	}
-	if (v->is_costly) {
-		record_fact_text(
-			r, "why", span_of("the pattern is too costly here"));
-	}
-	if (v->is_live) {
-		record_fact_text(r, "by", span_of("operator"));
-	}
-	if (a->is_dry) {
-		record_fact_text(r, "would", span_of(reason_row(reason)->name));
-	} else {
-		record_decide(r, reason);
-	}
+	risk_tell(r, v, a->is_dry);
 }
 
 /* Takes the blocked ones out of a task's list; the last one's going decides the
  * record. */
-static void filter(
-	struct app *a, struct record *r, const char *name, enum risk_kind kind)
+static void filter(struct app *a, struct record *r, enum risk_kind kind)
 {
 	struct risk_verdict verdict = { .kind = kind };
 	size_t blocked;
 	size_t left;
 
 	buf_reset(&a->task);
-	blocked = risk_filter(a->rules, r, name, &a->task, &left);
+	blocked = risk_filter(a->rules, r, kind, &a->task, &left);
 	if (blocked == 0) {
 		return;
 	}
@@ -184,9 +167,9 @@ static int app_handle(void *self, struct batch *batch, struct err *err)
 		if (rec->user.ptr != NULL || rec->device != NULL) {
 			continue; /* one target, no list */
 		}
-		filter(a, rec, "users", RISK_USER);
+		filter(a, rec, RISK_USER);
 		if (rec->outcome == OUTCOME_UNDECIDED) {
-			filter(a, rec, "devices", RISK_DEVICE);
+			filter(a, rec, RISK_DEVICE);
 		}
 	}
 	return 0;

@@ -124,7 +124,7 @@ static struct span bad_topic(
 static struct span bad_platform(
 	const struct allow *allow, const struct record *r)
 {
-	struct json_iter it = json_iter(json_get(r->root, "devices"));
+	struct json_iter it = json_iter(r->devices);
 	const struct json *v;
 	struct span name;
 

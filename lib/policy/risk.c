@@ -328,27 +328,48 @@ struct risk_verdict risk_judge(struct risk_rules *rules,
 	return verdict;
 }
 
-/* What a list's element is blocked by: a user is a text, a device has a token. */
-static bool is_blocked(const struct risk_rules *rules, const struct json *v)
+void risk_tell(struct record *r, const struct risk_verdict *v, bool is_dry)
 {
-	return json_type(v) == JSON_OBJECT
-		       ? nameset_has(&rules->sets[RISK_DEVICE],
-				 json_text(json_get(v, "token")))
-		       : nameset_has(&rules->sets[RISK_USER], json_text(v));
+	enum reason reason = risk_kind_reason(v->kind);
+
+	if (v->kind >= RISK_WORD) {
+		record_fact_text(r, "rule", v->rule);
+	}
+	if (v->is_costly) {
+		record_fact_text(
+			r, "why", span_of("the pattern is too costly here"));
+	}
+	if (v->is_live) {
+		record_fact_text(r, "by", span_of("operator"));
+	}
+	if (is_dry) {
+		record_fact_text(r, "would", span_of(reason_row(reason)->name));
+	} else {
+		record_decide(r, reason);
+	}
+}
+
+/* A user is a text, a device has a token. */
+static bool is_blocked(
+	const struct nameset *names, enum risk_kind kind, const struct json *v)
+{
+	return nameset_has(
+		names, json_text(kind == RISK_USER ? v : json_get(v, "token")));
 }
 
 size_t risk_filter(const struct risk_rules *rules, const struct record *r,
-	const char *name, struct buf *task, size_t *left)
+	enum risk_kind kind, struct buf *task, size_t *left)
 {
-	bool has_rules = rules->sets[RISK_USER].count > 0 ||
-			 rules->sets[RISK_DEVICE].count > 0;
-	const struct json *all = has_rules ? json_get(r->root, name) : NULL;
+	const struct nameset *names = &rules->sets[kind];
+	const char *name = kind == RISK_USER ? "users" : "devices";
+	const struct json *list = kind == RISK_USER ? r->users : r->devices;
+	const struct json *all = names->count > 0 ? list : NULL;
 	struct json_iter it = json_iter(all);
 	size_t blocked = 0;
 	const struct json *v;
 
 	while ((v = json_next(&it)) != NULL) {
-		blocked += is_blocked(rules, v) ? 1 : 0;
+		blocked += is_blocked(names, kind, v) ? 1 : 0;
 	}
 	*left = json_count(all) - blocked;
 	if (blocked == 0 || *left == 0) {
@@ -360,7 +381,7 @@ size_t risk_filter(const struct risk_rules *rules, const struct record *r,
 	buf_putc(task, '[');
 	it = json_iter(all);
 	while ((v = json_next(&it)) != NULL) {
-		if (!is_blocked(rules, v)) {
+		if (!is_blocked(names, kind, v)) {
 			if (task->data[task->len - 1] != '[') {
 				buf_putc(task, ',');
 			}

@@ -86,12 +86,19 @@ struct risk_verdict risk_judge(struct risk_rules *rules,
 	const struct risk_stops *stops, const struct record *r);
 
 /*
- * For a task with a list `name' ("users" or "devices"): how many of them are
- * blocked, and in *left how many are not.  When there are both, appends the task
- * without the blocked ones.
+ * Writes a verdict that is a hit into the record: the facts "rule" (of patterns,
+ * links and surges), "why" and "by", and the decision; in a dry run the fact
+ * "would" instead of that.
+ */
+void risk_tell(struct record *r, const struct risk_verdict *v, bool is_dry);
+
+/*
+ * For a task with a list of users (RISK_USER) or devices (RISK_DEVICE): how many
+ * of them are blocked, and in *left how many are not.  When there are both,
+ * appends the task without the blocked ones.
  */
 size_t risk_filter(const struct risk_rules *rules, const struct record *r,
-	const char *name, struct buf *task, size_t *left);
+	enum risk_kind kind, struct buf *task, size_t *left);
 
 /* How many surge limits there are. */
 size_t risk_surge_count(const struct risk_rules *rules);

@@ -163,10 +163,10 @@ static void lists_of_users_are_filtered(void)
 	size_t left = 9;
 
 	buf_init(&users, 256);
-	CHECK(risk_filter(rules, r, "users", &users, &left) == 0);
+	CHECK(risk_filter(rules, r, RISK_USER, &users, &left) == 0);
 	add(rules, RISK_USER, span_of("a"));
 	add(rules, RISK_USER, span_of("c"));
-	CHECK(risk_filter(rules, r, "users", &users, &left) == 2);
+	CHECK(risk_filter(rules, r, RISK_USER, &users, &left) == 2);
 	CHECK(left == 2);
 	CHECK(span_is((struct span){ users.data, users.len },
 		"{\"users\":[\"b\",7]}"));
@@ -195,7 +195,7 @@ static void devices_are_blocked_alone_and_in_lists(void)
 		      "{\"device\":{\"platform\":\"ios\",\"token\":\"AA\"}}")
 			.reason == REASON_NONE);
 	buf_init(&list, 256);
-	CHECK(risk_filter(rules, r, "devices", &list, &left) == 1);
+	CHECK(risk_filter(rules, r, RISK_DEVICE, &list, &left) == 1);
 	CHECK(left == 1);
 	CHECK(span_is((struct span){ list.data, list.len },
 		"{\"devices\":[{\"platform\":\"ios\",\"token\":\"bb\"}]}"));
