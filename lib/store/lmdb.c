@@ -31,6 +31,7 @@ struct lmdb {
 struct lmdb_tx {
 	struct lmdb *file;
 	MDB_txn *txn;
+	bool is_write;
 	MDB_cursor *cursor; /* of the walk; NULL: none yet */
 	enum lmdb_table walked;
 	int status; /* the first failure, or MDB_SUCCESS */
@@ -248,7 +249,7 @@ static int grow(struct lmdb *l)
 
 static int try_once(struct lmdb *l, bool is_write, lmdb_work *work, void *self)
 {
-	struct lmdb_tx tx = { .file = l };
+	struct lmdb_tx tx = { .file = l, .is_write = is_write };
 	int status =
 		mdb_txn_begin(l->env, NULL, is_write ? 0 : MDB_RDONLY, &tx.txn);
 
@@ -375,6 +376,7 @@ bool lmdb_first(struct lmdb_tx *tx, enum lmdb_table table, struct span from,
 	struct span *key, struct span *value)
 {
 	MDB_val k = val_of(from);
+	int status = MDB_SUCCESS;
 
 	if (lmdb_has_failed(tx)) {
 		return false;
@@ -383,9 +385,15 @@ bool lmdb_first(struct lmdb_tx *tx, enum lmdb_table table, struct span from,
 		mdb_cursor_close(tx->cursor);
 		tx->cursor = NULL;
 	}
-	if (tx->cursor == NULL &&
-		!is_well(tx, mdb_cursor_open(tx->txn, tx->file->tables[table],
-				     &tx->cursor))) {
+	if (tx->cursor == NULL) {
+		status = mdb_cursor_open(
+			tx->txn, tx->file->tables[table], &tx->cursor);
+	} else if (!tx->is_write) {
+		/* Forgets where it is: it would look around there first, at keys
+		 * that are not in the processor's cache. */
+		status = mdb_cursor_renew(tx->txn, tx->cursor);
+	}
+	if (!is_well(tx, status)) {
 		return false;
 	}
 	tx->walked = table;
