@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "policy/fanout.h"
@@ -22,6 +23,7 @@ struct app {
 	struct run *run;       /* borrowed */
 	char *url;             /* owned; of the registry that is open */
 	struct lookup *lookup; /* owned */
+	int64_t found_unix_us; /* 0: no part was emitted since the last search */
 };
 
 static struct app app;
@@ -36,7 +38,10 @@ static void app_emit(void *self, struct record *r)
 {
 	struct app *a = self;
 
-	run_emit(a->run, r);
+	if (a->found_unix_us == 0) {
+		a->found_unix_us = clock_unix_us();
+	}
+	run_emit_at(a->run, r, a->found_unix_us);
 }
 
 static int app_load(void *self, struct run *run, struct err *err)
@@ -98,6 +103,7 @@ static int spread_segment(struct app *a, struct batch *batch, struct err *err)
 		if (!lookup_has_segment(rec)) {
 			continue;
 		}
+		a->found_unix_us = 0;
 		if (lookup_page(a->lookup, rec, &is_replaced, err) != 0) {
 			return -1;
 		}
@@ -116,6 +122,7 @@ static int app_handle(void *self, struct batch *batch, struct err *err)
 	if (run_is_replay(a->run)) {
 		decide_as_captured(batch);
 	}
+	a->found_unix_us = 0;
 	lookup_begin(a->lookup, run_pool(a->run));
 	BATCH_EACH_UNDECIDED(batch, rec)
 	{

@@ -11,8 +11,8 @@
 enum {
 	BATCH_BYTES = 256 * 1024, /* of lines in a batch: it goes out in one
 	                              write, which wakes the reader once */
-	ANSWER_BYTES = 32 * 1024, /* of lines that come one by one, as answers
-	                              or of a fan-out, before they are written */
+	ANSWER_BYTES = 32 * 1024, /* of lines that come one by one, as answers,
+	                              before they are written */
 	RETRY_MOST_MS = 5000,
 	TELL_AGAIN_MS = 60 * 1000,
 };
@@ -81,6 +81,11 @@ void run_emit(struct run *run, struct record *r)
 		run->held--;
 	}
 	write_record(run, r, clock_unix_us(), ANSWER_BYTES);
+}
+
+void run_emit_at(struct run *run, struct record *r, int64_t now_unix_us)
+{
+	write_record(run, r, now_unix_us, BATCH_BYTES);
 }
 
 /* --- a batch --------------------------------------------------------------- */

@@ -143,6 +143,9 @@ size_t run_held(const struct run *run);
 /* Stamps a held or new record and lets it go; it is not the caller's any
  * more.  Written at the latest when the loop is about to wait. */
 void run_emit(struct run *run, struct record *r);
+/* The same for one of many new ones that go at once, at a time that the caller
+ * has looked up for all: they are written in pieces as large as a batch. */
+void run_emit_at(struct run *run, struct record *r, int64_t now_unix_us);
 
 /* Replaces a record of the current batch by others (emitted by run_emit): it
  * is freed after handle() without being written. */
