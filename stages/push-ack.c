@@ -7,7 +7,9 @@
  */
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/log.h"
+#include "net/redis_url.h"
 #include "policy/dedupe.h"
 #include "queue/ending.h"
 #include "queue/results.h"
@@ -59,13 +61,30 @@ static const struct opt opts[] = {
 };
 /* clang-format on */
 
+static int app_check(void *self, struct run *run, struct err *err)
+{
+	const struct app *a = self;
+	const struct conf *conf = run_conf(run);
+
+	if (redis_url_check(a->url, err) != 0) {
+		conf_blame(conf, "redis", a->url, err);
+		return -1;
+	}
+	if (a->results_path != NULL && !folder_can_hold(a->results_path)) {
+		log_warn("there is no folder for the file '%s'",
+			a->results_path);
+	}
+	return marks_check(&a->stores, conf, err);
+}
+
 static int app_open(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
 
 	a->run = run;
 	buf_init(&a->task, TASK_MAX_BYTES);
-	if (marks_open(&a->marks, &a->stores, run_conf(run), err) != 0 ||
+	if (app_check(self, run, err) != 0 ||
+		marks_open(&a->marks, &a->stores, run_conf(run), err) != 0 ||
 		settle_open(&a->settle, a->url, a->limits.attempts, err) != 0) {
 		return -1;
 	}
@@ -178,6 +197,7 @@ int main(int argc, char **argv)
 		.self = &app,
 		.output = OUTPUT_LOSSY,
 		.sees_decided = true,
+		.check = app_check,
 		.open = app_open,
 		.reload = app_reload,
 		.handle = app_handle,

@@ -11,6 +11,7 @@
 #include "sign/keyring.h"
 #include "stage/stage.h"
 #include "store/quota.h"
+#include "store/url.h"
 #include "wire/jwt.h"
 
 /* Lines are bounded by --max-line; this only bounds what that may be. */
@@ -107,8 +108,11 @@ static int app_reload(void *self, struct run *run, struct err *err)
 static int app_check(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
+	const struct store_choice choice = { NULL, "auth.store", false };
 
-	return settings_load(&a->now, run_conf(run), err);
+	return settings_load(&a->now, run_conf(run), err) != 0
+		       ? -1
+		       : store_choice_check(&choice, run_conf(run), err);
 }
 
 /* REASON_NONE: it may pass; a signed one is unwrapped by now. */

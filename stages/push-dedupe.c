@@ -10,10 +10,11 @@
 #include "policy/dedupe.h"
 #include "stage/stage.h"
 #include "store/store.h"
+#include "store/url.h"
 
 struct app {
 	const char *store_url; /* of the command line; NULL: of push.conf */
-	int64_t window_ms;     /* of the command line; 0: of push.conf */
+	int64_t window_ms;     /* of the command line; -1: of push.conf */
 
 	struct store_place place;   /* owned */
 	struct dedupe_rules *rules; /* owned */
@@ -22,7 +23,7 @@ struct app {
 	size_t counts_cap;
 };
 
-static struct app app;
+static struct app app = { .window_ms = -1 };
 
 static const struct opt opts[] = {
 	OPT_TEXT("store", "URL", &app.store_url, NULL,
@@ -32,6 +33,29 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
+/* What --check asks for, too. */
+static int app_read(const struct app *a, struct run *run,
+	struct dedupe_rules **rules, struct err *err)
+{
+	const struct store_choice choice = { a->store_url, "dedupe.store",
+		run_is_replay(run) };
+
+	if (a->window_ms == 0) {
+		return err_usage(err, 0, "--window must be longer than 0");
+	}
+	return store_choice_check(&choice, run_conf(run), err) != 0
+		       ? -1
+		       : dedupe_rules_new(
+				 rules, run_conf(run), a->window_ms, err);
+}
+
+static int app_check(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+
+	return app_read(a, run, &a->rules, err);
+}
+
 static int app_load(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
@@ -39,7 +63,7 @@ static int app_load(void *self, struct run *run, struct err *err)
 		run_is_replay(run) };
 	struct dedupe_rules *rules = NULL;
 
-	if (dedupe_rules_new(&rules, run_conf(run), a->window_ms, err) != 0) {
+	if (app_read(a, run, &rules, err) != 0) {
 		return -1;
 	}
 	if (store_place_open(&a->place, &choice, run_conf(run), err) != 0) {
@@ -110,6 +134,7 @@ int main(int argc, char **argv)
 		.summary = "let each deduplication key through once a window",
 		.opts = opts,
 		.self = &app,
+		.check = app_check,
 		.open = app_load,
 		.reload = app_load,
 		.handle = app_handle,

@@ -14,6 +14,7 @@
 #include "stage/stage.h"
 #include "store/caps.h"
 #include "store/store.h"
+#include "store/url.h"
 
 struct app {
 	const char *store_url; /* of the command line; NULL: of push.conf */
@@ -46,7 +47,11 @@ static int read_rules(const struct app *a, struct run *run,
 	struct fatigue_rules **rules, struct quiet **quiet, struct zones *zones,
 	struct err *err)
 {
-	if (fatigue_rules_new(rules, run_conf(run), err) != 0 ||
+	const struct store_choice choice = { a->store_url, "fatigue.store",
+		run_is_replay(run) };
+
+	if (store_choice_check(&choice, run_conf(run), err) != 0 ||
+		fatigue_rules_new(rules, run_conf(run), err) != 0 ||
 		quiet_new(quiet, run_conf(run), err) != 0) {
 		return -1;
 	}

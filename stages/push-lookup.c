@@ -16,6 +16,7 @@
 #include "stage/stage.h"
 #include "store/lookup.h"
 #include "store/store.h"
+#include "store/url.h"
 
 struct app {
 	const char *store_url; /* of the command line; NULL: of push.conf */
@@ -42,6 +43,16 @@ static void app_emit(void *self, struct record *r)
 		a->found_unix_us = clock_unix_us();
 	}
 	run_emit_at(a->run, r, a->found_unix_us);
+}
+
+/* What there is to know without opening it. */
+static int app_check(void *self, struct run *run, struct err *err)
+{
+	const struct app *a = self;
+	const struct store_choice choice = { a->store_url, "lookup.store",
+		false };
+
+	return store_choice_check(&choice, run_conf(run), err);
 }
 
 static int app_load(void *self, struct run *run, struct err *err)
@@ -155,6 +166,7 @@ int main(int argc, char **argv)
 		.summary = "from user to devices, one record for each",
 		.opts = opts,
 		.self = &app,
+		.check = app_check,
 		.open = app_load,
 		.reload = app_load,
 		.handle = app_handle,

@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/redis_url.h"
 #include "queue/lanes.h"
 #include "queue/persistence.h"
 #include "queue/settle.h"
@@ -79,6 +80,36 @@ static void app_on_finding(void *self, bool is_known, const char *text)
 	}
 }
 
+static int app_check(void *self, struct run *run, struct err *err)
+{
+	const struct app *a = self;
+	const struct conf *conf = run_conf(run);
+
+	if (a->queues.count == 0) {
+		return err_usage(err, 0,
+			"no queue is named: neither by --queue nor by push.conf");
+	}
+	if (a->lease_ms <= 0) {
+		return err_usage(err, 0, "%s must be longer than 0",
+			conf_duration_ms(conf_at(conf, "pop.lease"), 1) <= 0
+				? "'pop.lease'"
+				: "--lease");
+	}
+	if (redis_url_check(a->url, err) != 0) {
+		conf_blame(conf, "redis", a->url, err);
+		return -1;
+	}
+	if (a->worker != NULL && claim_check_worker(a->worker, err) != 0) {
+		conf_blame(conf, "worker", NULL, err);
+		return -1;
+	}
+	if (claim_check_queues(a->queues.items, a->queues.count, err) != 0) {
+		conf_blame(conf, "queues", NULL, err);
+		return -1;
+	}
+	return 0;
+}
+
 static int app_open(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
@@ -95,11 +126,8 @@ static int app_open(void *self, struct run *run, struct err *err)
 	};
 
 	a->run = run;
-	if (a->queues.count == 0) {
-		return err_usage(err, 0, "--queue is missing");
-	}
-	if (a->lease_ms <= 0) {
-		return err_usage(err, 0, "--lease must be longer than 0");
+	if (app_check(self, run, err) != 0) {
+		return -1;
 	}
 	if (lanes_open(&a->lanes, &settings, run_loop(run), app_on_wake, a,
 		    err) != 0 ||
@@ -208,6 +236,7 @@ int main(int argc, char **argv)
 		.opts = opts,
 		.self = &app,
 		.input = INPUT_NONE,
+		.check = app_check,
 		.open = app_open,
 		.produce = app_produce,
 		.count = app_count,

@@ -65,7 +65,7 @@ static int add_given(struct risk_rules *rules, struct err *err)
 	return 0;
 }
 
-/* The rules of both places; also check(). */
+/* The rules of both places. */
 static int app_read(void *self, struct run *run, struct err *err)
 {
 	struct app *a = self;
@@ -80,6 +80,15 @@ static int app_read(void *self, struct run *run, struct err *err)
 	risk_rules_free(a->fresh);
 	a->fresh = NULL;
 	return -1;
+}
+
+static int app_check(void *self, struct run *run, struct err *err)
+{
+	const struct app *a = self;
+
+	return app_read(self, run, err) != 0
+		       ? -1
+		       : risk_state_check(run_conf(run), a->stops_url, err);
 }
 
 /* Also reload(): rules that are wrong leave the old ones in place. */
@@ -202,7 +211,7 @@ int main(int argc, char **argv)
 		.opts = opts,
 		.self = &app,
 		.open = app_open,
-		.check = app_read,
+		.check = app_check,
 		.reload = app_load,
 		.handle = app_handle,
 		.count = app_count,

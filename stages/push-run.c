@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "net/redis_url.h"
 #include "run/check.h"
 #include "run/fleet.h"
 #include "run/plans.h"
@@ -131,6 +132,12 @@ static int app_plan(struct app *a, struct err *err)
 /* --check: nothing is started but the programs' own checks. */
 static int app_check(struct app *a, struct err *err)
 {
+	const char *redis = conf_text(a->conf, "redis", NULL);
+
+	/* Once, not by each program that uses it. */
+	if (redis != NULL && redis_url_check(redis, err) != 0) {
+		return err_prefix(err, "'redis'");
+	}
 	if (conf_check_files(a->conf, err) != 0 ||
 		check_plans(a->plans, a->plan_count, err) != 0) {
 		return -1;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/httpd.h"
 #include "stage/stage.h"
 #include "stats/plot.h"
 #include "stats/report.h"
@@ -53,16 +54,10 @@ static const struct opt opts[] = {
 };
 /* clang-format on */
 
-static int app_open(void *self, struct run *run, struct err *err)
+static int app_check(void *self, struct run *run, struct err *err)
 {
-	struct app *a = self;
-	const struct serve_setup setup = { .loop = run_loop(run),
-		.counters = run_counters(run),
-		.listen = a->listen,
-		.ports_file = a->ports_file,
-		.is_watched = a->is_watched,
-		.conf = run_conf(run),
-		.stats = a->stats = stats_new(a->is_report) };
+	const struct app *a = self;
+	struct sla sla;
 
 	if (strcmp(a->format, "table") != 0 && strcmp(a->format, "json") != 0 &&
 		strcmp(a->format, "csv") != 0) {
@@ -74,6 +69,27 @@ static int app_open(void *self, struct run *run, struct err *err)
 		return err_usage(err, 0, "--plot goes with --report");
 	}
 	if (a->plot != NULL && plot_check(a->plot, err) != 0) {
+		return -1;
+	}
+	if (a->listen != NULL && httpd_check(a->listen, err) != 0) {
+		conf_blame(run_conf(run), "stats.listen", a->listen, err);
+		return -1;
+	}
+	return sla_load(&sla, run_conf(run), err);
+}
+
+static int app_open(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+	const struct serve_setup setup = { .loop = run_loop(run),
+		.counters = run_counters(run),
+		.listen = a->listen,
+		.ports_file = a->ports_file,
+		.is_watched = a->is_watched,
+		.conf = run_conf(run),
+		.stats = a->stats = stats_new(a->is_report) };
+
+	if (app_check(self, run, err) != 0) {
 		return -1;
 	}
 	a->stats->has_timelines = a->plot != NULL;
@@ -137,7 +153,7 @@ static void app_close(void *self)
 {
 	struct app *a = self;
 
-	if (a->is_report && a->from == NULL) {
+	if (a->stats != NULL && a->is_report && a->from == NULL) {
 		app_report(a);
 	}
 	watch_close(a->watch);
@@ -176,6 +192,7 @@ int main(int argc, char **argv)
 		.produce = app_produce,
 		.output = OUTPUT_NONE,
 		.sees_decided = true,
+		.check = app_check,
 		.open = app_open,
 		.reload = app_reload,
 		.handle = app_handle,

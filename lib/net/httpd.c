@@ -156,6 +156,16 @@ static int parse(
 	return 0;
 }
 
+int httpd_check(const char *address, struct err *err)
+{
+	char *host;
+	const char *port;
+	int failed = parse(address, &host, &port, err);
+
+	mem_free(host);
+	return failed;
+}
+
 static int listen_at(const struct addrinfo *to)
 {
 	int fd = socket(to->ai_family, SOCK_STREAM, to->ai_protocol);

@@ -33,6 +33,9 @@ typedef void httpd_cb(void *self, const char *path, struct httpd_reply *reply);
 int httpd_open(struct httpd **out, struct loop *loop, const char *address,
 	httpd_cb *on_get, void *self, struct err *err) MUST_CHECK;
 
+/* Only whether it is an address. */
+int httpd_check(const char *address, struct err *err) MUST_CHECK;
+
 /* The port it listens at. */
 unsigned httpd_port(const struct httpd *h);
 

@@ -463,3 +463,14 @@ void redis_url_release(struct redis_url *u)
 	mem_free(u->name);
 	*u = (struct redis_url){ 0 };
 }
+
+int redis_url_check(const char *url, struct err *err)
+{
+	struct redis_url u;
+
+	if (redis_url_parse(&u, url, err) != 0) {
+		return -1;
+	}
+	redis_url_release(&u);
+	return 0;
+}

@@ -46,4 +46,7 @@ int redis_url_parse(
 	struct redis_url *u, const char *url, struct err *err) MUST_CHECK;
 void redis_url_release(struct redis_url *u);
 
+/* Only whether it is one. */
+int redis_url_check(const char *url, struct err *err) MUST_CHECK;
+
 #endif

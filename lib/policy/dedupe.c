@@ -65,6 +65,11 @@ int dedupe_rules_new(struct dedupe_rules **out, const struct conf *conf,
 		window_ms = conf_duration_ms(
 			conf_at(conf, "dedupe.window"), DEDUPE_WINDOW_MS);
 	}
+	if (window_ms <= 0 && conf != NULL) {
+		dedupe_rules_free(rules);
+		return err_usage(
+			err, 0, "'dedupe.window' must be longer than 0");
+	}
 	rules->rest.window_ms = window_ms > 0 ? window_ms : DEDUPE_WINDOW_MS;
 	if (count > DEDUPE_RULES_MAX) {
 		dedupe_rules_free(rules);

@@ -133,22 +133,50 @@ static int take_name(struct claim *c, const char *queue, bool is_hasty,
 	return result;
 }
 
+static int check_queue(const char *queue, struct err *err)
+{
+	return key_is_queue(span_of(queue))
+		       ? 0
+		       : err_usage(err, 0,
+				 "'%s' cannot name a queue: 1 to %d printable bytes, "
+				 "no blank, no braces",
+				 queue, KEY_NAME_MAX_BYTES);
+}
+
+int claim_check_queues(const char *const *queues, size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (check_queue(queues[i], err) != 0) {
+			return -1;
+		}
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(queues[i], queues[k]) == 0) {
+				return err_usage(err, 0,
+					"queue '%s' is named twice", queues[i]);
+			}
+		}
+	}
+	return 0;
+}
+
+int claim_check_worker(const char *worker, struct err *err)
+{
+	return key_is_worker(span_of(worker))
+		       ? 0
+		       : err_usage(err, 0,
+				 "'%s' cannot name a worker: 1 to %d letters, "
+				 "digits, '.', '_' and '-'",
+				 worker, KEY_NAME_MAX_BYTES);
+}
+
 int claim_open(struct claim **out, const char *queue,
 	const struct claim_settings *settings, bool *is_in_use, struct err *err)
 {
 	struct claim *c;
 
-	if (!key_is_queue(span_of(queue))) {
-		return err_usage(err, 0,
-			"'%s' cannot name a queue: 1 to %d printable bytes, no "
-			"blank, no braces",
-			queue, KEY_NAME_MAX_BYTES);
-	}
-	if (!key_is_worker(span_of(settings->worker))) {
-		return err_usage(err, 0,
-			"'%s' cannot name a worker: 1 to %d letters, digits, "
-			"'.', '_' and '-'",
-			settings->worker, KEY_NAME_MAX_BYTES);
+	if (check_queue(queue, err) != 0 ||
+		claim_check_worker(settings->worker, err) != 0) {
+		return -1;
 	}
 	c = claim_new(queue, settings);
 	if (redis_open(&c->redis, settings->url, err) != 0 ||

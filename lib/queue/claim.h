@@ -62,6 +62,12 @@ int claim_open(struct claim **out, const char *queue,
 	const struct claim_settings *settings, bool *is_in_use,
 	struct err *err) MUST_CHECK;
 
+/* Usage failures for what can be no names, without asking anybody: queues, each
+ * of them once, and a worker. */
+int claim_check_queues(
+	const char *const *queues, size_t count, struct err *err) MUST_CHECK;
+int claim_check_worker(const char *worker, struct err *err) MUST_CHECK;
+
 /* Gives the name up; what is in flight stays so.  Accepts NULL. */
 void claim_close(struct claim *c);
 

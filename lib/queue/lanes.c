@@ -182,23 +182,6 @@ static int lane_init(struct lane *lane, struct lanes *l, const char *queue,
 		key_take(queue, "wake", settings->worker), err);
 }
 
-static int check_queues(const struct lanes_settings *s, struct err *err)
-{
-	if (s->count == 0) {
-		return err_usage(err, 0, "no queue is named");
-	}
-	for (size_t i = 0; i < s->count; i++) {
-		for (size_t k = 0; k < i; k++) {
-			if (strcmp(s->queues[i], s->queues[k]) == 0) {
-				return err_usage(err, 0,
-					"queue '%s' is named twice",
-					s->queues[i]);
-			}
-		}
-	}
-	return 0;
-}
-
 static void release_lanes(struct lanes *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
@@ -266,7 +249,10 @@ int lanes_open(struct lanes **out, const struct lanes_settings *settings,
 	bool is_in_use = false;
 	int result;
 
-	if (check_queues(settings, err) != 0) {
+	if (settings->count == 0) {
+		return err_usage(err, 0, "no queue is named");
+	}
+	if (claim_check_queues(settings->queues, settings->count, err) != 0) {
 		return -1;
 	}
 	l = mem_array(1, sizeof(*l));

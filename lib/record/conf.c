@@ -45,18 +45,53 @@ static size_t line_of(const struct conf *c, const char *message)
 	return line;
 }
 
-void conf_place(const struct conf *c, struct err *err)
+static bool is_placed(const struct err *err)
 {
 	static const char placed[] = "configuration '";
+
+	return strncmp(err->text, placed, strlen(placed)) == 0;
+}
+
+void conf_place(const struct conf *c, struct err *err)
+{
 	size_t line = 0;
 
-	if (c->path != NULL && err->is_usage &&
-		strncmp(err->text, placed, strlen(placed)) != 0) {
+	if (c->path != NULL && err->is_usage && !is_placed(err)) {
 		line = line_of(c, err->text);
 	}
 	if (line > 0) {
 		(void)err_prefix(
 			err, "configuration '%s', line %zu", c->path, line);
+	}
+}
+
+/* Is it what the failure is about? */
+static bool is_blamed(
+	const struct json *v, const char *value, const struct err *err)
+{
+	char quoted[APP_PATH_BYTES];
+
+	if (value != NULL) {
+		return json_is_text(v, value);
+	}
+	return json_type(v) == JSON_TEXT &&
+	       fmt_into(quoted, sizeof(quoted), "'%s'", json_text(v).ptr) ==
+		       0 &&
+	       strstr(err->text, quoted) != NULL;
+}
+
+void conf_blame(const struct conf *c, const char *path, const char *value,
+	struct err *err)
+{
+	const struct json *v = conf_at(c, path);
+	struct json_iter it = json_iter(v);
+	bool is_it = is_blamed(v, value, err);
+
+	while (!is_it && (v = json_next(&it)) != NULL) {
+		is_it = is_blamed(v, value, err);
+	}
+	if (is_it && err->is_usage) {
+		(void)err_prefix(err, "'%s'", path);
 	}
 }
 
@@ -81,6 +116,9 @@ static int load(
 	}
 	if (conf_check(json_root(c->doc), NULL, err) != 0) {
 		conf_place(c, err);
+		if (path != NULL && !is_placed(err)) {
+			(void)err_prefix(err, "configuration '%s'", path);
+		}
 		goto fail;
 	}
 	*out = c;

@@ -32,6 +32,12 @@ int conf_check_files(const struct conf *c, struct err *err) MUST_CHECK;
  * those that have them. */
 void conf_place(const struct conf *c, struct err *err);
 
+/* Names the member at `path' in a usage failure about `value', if that is the
+ * member's: it may be a command line's as well.  Without `value': if the failure
+ * quotes the member, or an element of it. */
+void conf_blame(const struct conf *c, const char *path, const char *value,
+	struct err *err);
+
 /* The file's root object; borrowed from `c'. */
 const struct json *conf_root(const struct conf *c);
 

@@ -238,6 +238,10 @@ static int check(const struct json *v, const struct place *p,
 						 child.shown, (int)near.len,
 						 near.ptr);
 		}
+		if (it.is_object && json_named(v, it.name) != item) {
+			return err_usage(
+				err, 0, "'%s' stands twice", child.shown);
+		}
 		if (check(item, &child, files, err) != 0) {
 			return -1;
 		}

@@ -78,6 +78,49 @@ static int read_element(const struct json *element, struct span *name,
 	return 0;
 }
 
+/* The name in traces of a program of ours. */
+static const char *node_of(const struct program *p)
+{
+	static const char option[] = "--node";
+	const char *node = strrchr(p->name, '/');
+
+	node = (node == NULL ? p->name : node + 1) + strlen("push-");
+	for (size_t i = 1; i < p->argc; i++) {
+		const char *arg = p->argv[i];
+
+		if (strncmp(arg, option, strlen(option)) != 0) {
+			continue;
+		}
+		arg += strlen(option);
+		if (*arg == '=') {
+			node = arg + 1;
+		} else if (*arg == '\0' && i + 1 < p->argc) {
+			node = p->argv[i + 1];
+		}
+	}
+	return node;
+}
+
+/* A record has one stamp of each node. */
+static int check_nodes(const struct plan *plan, struct err *err)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct program *p = &plan->programs[i];
+
+		for (size_t k = 0; p->is_ours && k < i; k++) {
+			const struct program *q = &plan->programs[k];
+
+			if (q->is_ours && strcmp(node_of(p), node_of(q)) == 0) {
+				return err_usage(err, 0,
+					"run.chain: two programs are the node "
+					"'%s': give one a --node of its own",
+					node_of(p));
+			}
+		}
+	}
+	return 0;
+}
+
 static int add(struct plan *plan, struct span name,
 	const struct plan_source *source, struct err *err)
 {
@@ -121,7 +164,7 @@ int plan_make(
 	out->programs[count - 1].is_watch =
 		count > 1 &&
 		program_is(&out->programs[count - 1], "push-stats");
-	return 0;
+	return check_nodes(out, err);
 }
 
 void plan_release(struct plan *p)

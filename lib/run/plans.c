@@ -37,7 +37,7 @@ static int set_lane(struct plan *plan, const struct plan_source *source,
 	struct program *pop = &plan->programs[0];
 	const struct json *queues = json_get(lane, "queues");
 	const char *worker = json_text(json_get(lane, "worker")).ptr;
-	int64_t window = conf_int(json_get(lane, "window"), 0);
+	const struct json *window = json_get(lane, "window");
 	struct buf text;
 	int failed;
 
@@ -52,9 +52,9 @@ static int set_lane(struct plan *plan, const struct plan_source *source,
 	buf_init(&text, TEXT_MOST_BYTES);
 	failed = put_worker(&text, plan, source, worker, err);
 	program_add_option(pop, "--worker", buf_string(&text));
-	if (window > 0) {
+	if (window != NULL) {
 		buf_reset(&text);
-		buf_i64(&text, window);
+		buf_i64(&text, conf_int(window, 0));
 		program_add_option(pop, "--window", buf_string(&text));
 	}
 	buf_release(&text);

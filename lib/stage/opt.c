@@ -155,17 +155,6 @@ static int set_value(const struct opt *o, const char *text, struct err *err)
 				     o->name, wanted(o->type), text);
 }
 
-static void mark_seen(struct opt_seen *seen, const void *target)
-{
-	if (seen != NULL) {
-		if (seen->count == OPT_SEEN_MAX) {
-			BUG("more than %d options on one command line",
-				OPT_SEEN_MAX);
-		}
-		seen->targets[seen->count++] = target;
-	}
-}
-
 static bool is_seen(const struct opt_seen *seen, const void *target)
 {
 	for (size_t i = 0; seen != NULL && i < seen->count; i++) {
@@ -174,6 +163,16 @@ static bool is_seen(const struct opt_seen *seen, const void *target)
 		}
 	}
 	return false;
+}
+
+static void mark_seen(struct opt_seen *seen, const void *target)
+{
+	if (seen != NULL && !is_seen(seen, target)) {
+		if (seen->count == OPT_SEEN_MAX) {
+			BUG("more than %d options", OPT_SEEN_MAX);
+		}
+		seen->targets[seen->count++] = target;
+	}
 }
 
 /* --- the command line ------------------------------------------------------ */
@@ -327,7 +326,7 @@ static int set_from(const struct opt *o, const struct conf *conf,
 	case JSON_ARRAY:
 		while ((item = json_next(&it)) != NULL) {
 			if (set_value(o, json_text(item).ptr, err) != 0) {
-				return -1;
+				return err_prefix(err, "'%s'", o->conf);
 			}
 		}
 		return 0;
@@ -348,7 +347,8 @@ static int rows_from(const struct opt_program *p, const struct opt *rows,
 
 		if (v != NULL && !is_seen(p->seen, rows->target) &&
 			set_from(rows, conf, v, err) != 0) {
-			return err_prefix(err, "configuration");
+			conf_place(conf, err);
+			return -1;
 		}
 	}
 	return 0;

@@ -13,6 +13,8 @@
 
 #include <lmdb.h>
 
+#include "base/folder.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 
@@ -212,6 +214,19 @@ int lmdb_open(struct lmdb **out, const char *url, struct err *err)
 	open_files = l;
 	*out = l;
 	return 0;
+}
+
+int lmdb_check(const char *url, struct err *err)
+{
+	struct options o;
+	int failed = options_parse(&o, url, err);
+
+	/* The folder may be one that the service makes when it starts. */
+	if (failed == 0 && !folder_can_hold(o.path)) {
+		log_warn("there is no folder for the file '%s'", o.path);
+	}
+	mem_free(o.path);
+	return failed;
 }
 
 void lmdb_close(struct lmdb *l)

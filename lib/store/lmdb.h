@@ -34,6 +34,8 @@ enum lmdb_table {
 /* A usage failure for a wrong URL, a folder that is not there or a file that is
  * something else. */
 int lmdb_open(struct lmdb **out, const char *url, struct err *err) MUST_CHECK;
+/* The same without opening, as far as it can be told then. */
+int lmdb_check(const char *url, struct err *err) MUST_CHECK;
 void lmdb_close(struct lmdb *l); /* accepts NULL */
 
 /*

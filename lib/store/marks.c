@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "policy/mark.h"
 #include "store/store.h"
+#include "store/url.h"
 
 struct marks {
 	int64_t dedupe_window_ms;
@@ -28,6 +29,26 @@ static int open_store(struct store **out, const char *given,
 		failed = store_open(out, url, err);
 	}
 	mem_free(url);
+	return failed;
+}
+
+int marks_check(const struct marks_settings *settings, const struct conf *conf,
+	struct err *err)
+{
+	const struct store_choice dedupe = { settings->dedupe_url,
+		"dedupe.store", false };
+	const struct store_choice fatigue = { settings->fatigue_url,
+		"fatigue.store", false };
+	struct marks *m = mem_array(1, sizeof(*m));
+	int failed = 0;
+
+	m->dedupe_window_ms = settings->dedupe_window_ms;
+	if (marks_reload(m, conf, err) != 0 ||
+		store_choice_check(&dedupe, conf, err) != 0 ||
+		store_choice_check(&fatigue, conf, err) != 0) {
+		failed = -1;
+	}
+	marks_close(m);
 	return failed;
 }
 

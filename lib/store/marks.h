@@ -21,6 +21,10 @@ struct marks_settings {
 	int64_t dedupe_window_ms;
 };
 
+/* Whether stores and rules are right, without asking anybody. */
+int marks_check(const struct marks_settings *settings, const struct conf *conf,
+	struct err *err) MUST_CHECK;
+
 /* The settings are copied, `conf' is borrowed until the next reload. */
 int marks_open(struct marks **out, const struct marks_settings *settings,
 	const struct conf *conf, struct err *err) MUST_CHECK;

@@ -5,9 +5,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/redis_url.h"
 #include "store/rates.h"
 #include "store/stops.h"
 #include "store/store.h"
+#include "store/url.h"
 
 struct risk_state {
 	struct loop *loop;
@@ -120,13 +122,33 @@ static int watch_stops(struct risk_state *s, const char *url, struct err *err)
 	return 0;
 }
 
+static const char *chosen_stops(const struct conf *conf, const char *given)
+{
+	return given != NULL ? given
+			     : conf_text(conf, "risk.stops",
+				       conf_text(conf, "redis", "none"));
+}
+
+int risk_state_check(
+	const struct conf *conf, const char *stops_url, struct err *err)
+{
+	const struct store_choice rates = { NULL, "risk.store", false };
+	const char *url = chosen_stops(conf, stops_url);
+
+	if (strcmp(url, "none") != 0 && redis_url_check(url, err) != 0) {
+		conf_blame(conf,
+			conf_at(conf, "risk.stops") == NULL ? "redis"
+							    : "risk.stops",
+			url, err);
+		return -1;
+	}
+	return store_choice_check(&rates, conf, err);
+}
+
 int risk_state_follow(struct risk_state *s, const struct risk_rules *rules,
 	const struct conf *conf, const char *stops_url, struct err *err)
 {
-	if (stops_url == NULL) {
-		stops_url = conf_text(
-			conf, "risk.stops", conf_text(conf, "redis", "none"));
-	}
+	stops_url = chosen_stops(conf, stops_url);
 	if (risk_surge_count(rules) > 0) {
 		char *url = s->is_replay ? mem_text("memory:")
 					 : store_url_take(conf, "risk.store");

@@ -29,6 +29,10 @@ int risk_state_follow(struct risk_state *s, const struct risk_rules *rules,
 	const struct conf *conf, const char *stops_url,
 	struct err *err) MUST_CHECK;
 
+/* Whether it could go there, without asking anybody. */
+int risk_state_check(const struct conf *conf, const char *stops_url,
+	struct err *err) MUST_CHECK;
+
 /* How many stops of operators are known. */
 size_t risk_state_stop_count(const struct risk_state *s);
 

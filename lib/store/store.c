@@ -7,6 +7,7 @@
 #include "policy/dedupe.h"
 #include "policy/fatigue.h"
 #include "store/backend.h"
+#include "store/url.h"
 
 struct store {
 	const struct store_backend *backend;
@@ -50,11 +51,7 @@ int store_open(struct store **out, const char *url, struct err *err)
 	} else if (starts_with(url, "redis") || starts_with(url, "unix:")) {
 		backend = store_redis_open(&self, url, err);
 	} else {
-		/* Not the whole of it: it may hold a password. */
-		return err_usage(err, 0,
-			"unknown store '%.*s': expected memory:, lmdb:PATH, "
-			"redis://HOST or unix:///PATH",
-			(int)strcspn(url, ":/?@"), url);
+		return store_url_check(url, err); /* tells what is expected */
 	}
 	if (backend == NULL) {
 		return -1;
@@ -73,7 +70,7 @@ void store_close(struct store *s)
 	}
 }
 
-static char *chosen_url(
+char *store_choice_take(
 	const struct store_choice *choice, const struct conf *conf)
 {
 	if (choice->option != NULL) {
@@ -87,7 +84,7 @@ int store_place_open(struct store_place *p, const struct store_choice *choice,
 	const struct conf *conf, struct err *err)
 {
 	struct store *store = NULL;
-	char *url = chosen_url(choice, conf);
+	char *url = store_choice_take(choice, conf);
 
 	if (p->url != NULL && strcmp(url, p->url) == 0) {
 		mem_free(url);

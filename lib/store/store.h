@@ -48,6 +48,9 @@ struct store_choice {
 	const char *path;   /* of the member, "dedupe.store" */
 	bool is_replay;
 };
+/* The URL of it; the caller frees it. */
+char *store_choice_take(
+	const struct store_choice *choice, const struct conf *conf);
 int store_place_open(struct store_place *p, const struct store_choice *choice,
 	const struct conf *conf, struct err *err) MUST_CHECK;
 void store_place_close(struct store_place *p);

@@ -30,6 +30,17 @@ static void sender_find_places(struct sender *s, const struct conf *conf)
 	}
 }
 
+/* Which URL of the configuration a failure is about, if one. */
+static void blame_place(
+	const struct sender *s, const struct conf *conf, struct err *err)
+{
+	for (const struct sender_place *p = s->places; p->target != NULL; p++) {
+		if (!p->is_fixed) {
+			conf_blame(conf, p->conf, NULL, err);
+		}
+	}
+}
+
 static int sender_open(void *self, struct run *run, struct err *err)
 {
 	struct sender *s = self;
@@ -43,7 +54,11 @@ static int sender_open(void *self, struct run *run, struct err *err)
 	sender_find_places(s, run_conf(run));
 	s->engine = engine_new(&s->setup, run_conf(run), err);
 	run_set_window(run, (size_t)s->setup.window, BATCH_MOST);
-	return s->engine != NULL ? 0 : -1;
+	if (s->engine == NULL) {
+		blame_place(s, run_conf(run), err);
+		return -1;
+	}
+	return 0;
 }
 
 static int sender_reload(void *self, struct run *run, struct err *err)

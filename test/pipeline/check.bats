@@ -16,12 +16,16 @@ wrong() { # LINE TEXT
 	[ ! -s "$output_file" ]
 }
 
-@test "an empty configuration is right, and so is none" {
-	check '{}'
+@test "a queue is all that a configuration needs" {
+	check '{"queues": ["q"]}'
 	[ "$status" -eq 0 ]
 	logged 'the configuration is right'
+	check '{}'
+	[ "$status" -eq 100 ]
+	logged 'no queue is named'
 	stage '' push-run --check
-	[ "$status" -eq 0 ]
+	[ "$status" -eq 100 ]
+	logged 'no queue is named'
 }
 
 @test "what the table knows is told with its line" {
@@ -52,7 +56,7 @@ wrong() { # LINE TEXT
 
 @test "files that are named are looked for, from the folder of the configuration" {
 	mkdir -p etc
-	echo '{"apps":{"shop":{
+	echo '{"queues":["q"],"apps":{"shop":{
 	"keys":{"k1":{"alg":"HS256",
 		"secret_file":"s"}}}}}' >etc/push.conf
 	stage '' push-run --check -c etc/push.conf --log-format text
@@ -67,7 +71,7 @@ wrong() { # LINE TEXT
 
 @test "each program tells what it does not like, all in one go" {
 	echo short >short
-	check '{
+	check '{"queues": ["q"],
 	"apps": {
 		"shop": {
 			"keys": {
@@ -84,7 +88,55 @@ wrong() { # LINE TEXT
 	grep -q "push-risk.*line 8: 'risk.blocked_words\[1\]'" "$stderr_file"
 	grep -q "push-fatigue.*line 11: fatigue.rules\[1\]" "$stderr_file"
 	grep -q "push-fcm.*line 3: app 'shop'" "$stderr_file"
-	logged '4 programs cannot be used as they are configured'
+	logged '5 programs cannot be used as they are configured' # push-ack reads fatigue's rules, too
+}
+
+@test "what is there twice is refused: one of the two would not hold" {
+	check '{"apps": {"shop": {"auth": "required",
+		"keys": {}, "auth": "off"}}}'
+	wrong 1 "'apps.shop.auth' stands twice"
+	check '{"apps": {"a": {"auth": "off"},
+		"shop": {}, "shop": {}}}'
+	wrong 2 "'apps.shop' stands twice"
+	check '[]'
+	[ "$status" -eq 100 ]
+	logged "configuration 'push.conf': 'the file' must be an object"
+}
+
+@test "an option may be given again and again: the last one holds" {
+	# shellcheck disable=SC2046 # words are meant
+	stage '' push-auth --check $(printf -- '--skew=%ds ' $(seq 1 100))
+	[ "$status" -eq 0 ]
+}
+
+# What a program would refuse at its start, --check refuses, with the line.
+@test "places, names and times are judged without asking anybody" {
+	queues='"queues": ["q"]'
+	for case in \
+		"{$queues, \"redis\": \"redis://h:99999\"|'redis': redis URL: the port" \
+		"{$queues, \"dedupe\": {\"store\": \"lmdb:x?sync=maybe\"}|'dedupe.store': unknown option 'sync=maybe'" \
+		"{$queues, \"dedupe\": {\"store\": \"none\"}|'dedupe.store': unknown store" \
+		"{$queues, \"dedupe\": {\"window\": \"0s\"}|'dedupe.window' must be longer than 0" \
+		"{$queues, \"dedupe\": {\"rules\": [{\"window\": \"0s\"}]}|dedupe.rules[0]: 'window'" \
+		"{$queues, \"fatigue\": {\"store\": \"lmdb:\"}|'fatigue.store': lmdb: names no file" \
+		"{$queues, \"lookup\": {\"store\": \"redis://h/db\"}|'lookup.store': redis URL" \
+		"{$queues, \"auth\": {\"store\": \"unix:x\"}|'auth.store': redis URL" \
+		"{$queues, \"risk\": {\"store\": \"redis://\"}|'risk.store': redis URL" \
+		"{$queues, \"risk\": {\"stops\": \"redis://h:x\"}|'risk.stops': redis URL" \
+		"{$queues, \"stats\": {\"listen\": \"nowhere\"}|'stats.listen': 'nowhere' is no address" \
+		"{$queues, \"pop\": {\"lease\": \"0s\"}|'pop.lease' must be longer than 0" \
+		"{$queues, \"pop\": {\"window\": 0}|'pop.window' must be a whole number from 1" \
+		"{$queues, \"worker\": \"a b\"|'worker': 'a b' cannot name a worker" \
+		"{$queues, \"apns\": {\"sandbox\": \"http://x\"}|'apns.sandbox': a vendor's URL" \
+		'{"queues": ["a", "a"]|'"'queues': queue 'a' is named twice" \
+		'{"queues": ["a b"]|'"'queues': 'a b' cannot name a queue"; do
+		check "${case%%|*}}"
+		wrong 1 "${case#*|}"
+	done
+	check '{"queues": ["q"], "lookup": {"store": "lmdb:made/later/devices"}, "ack": {"results": "made/later/results"}}'
+	[ "$status" -eq 0 ]
+	logged "there is no folder for the file 'made/later/devices'"
+	logged "there is no folder for the file 'made/later/results'"
 }
 
 @test "quotas, surges and links are judged, too" {
@@ -107,6 +159,14 @@ wrong() { # LINE TEXT
 	check '{"run": {
 		"chain": ["push-auth", "push-nothing"]}}'
 	wrong 2 "no program 'push-nothing'"
+	check '{"run": {
+		"chain": ["push-risk", {"program": "push-risk", "args": ["--dry-run"]}]}}'
+	wrong 2 "two programs are the node 'risk'"
+	check '{"run": {"chain": ["push-risk", {"program": "push-risk", "args": ["--node", "risk2"]}]}}'
+	[ "$status" -eq 0 ]
+	check '{"queues": ["q"], "run": {"lanes": {"l": {"window": 0}}}}'
+	[ "$status" -eq 100 ]
+	logged '--window wants a whole number from 1'
 	check '{"run": {"chain": [{"program": "sh", "args": ["-c", "touch ran"]}, "push-risk"]}}'
 	[ "$status" -eq 0 ]
 	[ ! -e ran ]

@@ -281,7 +281,7 @@ passed() {
 	auth '{"app":"mute","user":"u"}' --log-format text
 	refused unauthorized "not signed"
 	logged "app 'mute' has no key, but its tasks must be signed"
-	stage '' push-run --check -c push.conf
+	stage '' push-auth --check -c push.conf
 	[ "$status" -eq 0 ]
 	logged "app 'mute' has no key"
 }

@@ -459,7 +459,7 @@ worker_of() {
 @test "wrong options and names are usage failures" {
 	stage '' push-pop --redis "$REDIS_URL"
 	[ "$status" -eq 100 ]
-	logged '--queue is missing'
+	logged 'no queue is named'
 	stage '' "${pop[@]}" --queue 'a{b}'
 	[ "$status" -eq 100 ]
 	stage '' "${pop[@]}" --queue q --queue q

@@ -95,7 +95,7 @@ is_contiguous() { # FILE LAST
 }
 
 @test "TERM ends the source, and everything it wrote arrives" {
-	chain ./push-count ./push-copy ./push-copy ./push-keep
+	chain ./push-count ./push-copy '{"program":"./push-copy","args":["--node","second"]}' ./push-keep
 	start run push-run -c push.conf
 	wait_for 50 kept
 	stop run
