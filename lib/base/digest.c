@@ -147,7 +147,7 @@ static inline struct sip sip_text(struct sip s, const void *ptr, size_t len)
 
 static inline struct digest sip_end(struct sip s)
 {
-	struct digest d;
+	struct digest d = { { 0 } };
 
 	s.c ^= 0xee;
 	s = sip_round(sip_round(sip_round(sip_round(s))));
