@@ -156,32 +156,41 @@ static const char *misfit(const struct conf_row *row, const struct json *v)
 /* --- the descent --- */
 
 struct place {
-	char pattern[PATH_BYTES]; /* as the table has it */
-	char shown[PATH_BYTES];   /* as the file has it */
+	char pattern[PATH_BYTES];   /* as the table has it */
+	char shown[PATH_BYTES];     /* as the file has it */
+	const struct conf_row *row; /* of the pattern; NULL: it has none */
 };
 
-/* The place of a member or element below `p'; false: the table has none. */
+/* The place of a member or element below `p'; -1: its name is too long.  The
+ * pattern of an element is looked up for the first of them, of which there may
+ * be thousands. */
 static int below(const struct place *p, const struct json_iter *it, size_t n,
 	struct place *child)
 {
 	const char *dot = p->pattern[0] == '\0' ? "" : ".";
-	bool is_map = strcmp(conf_row(p->pattern)->type, "map") == 0;
+	bool is_map = strcmp(p->row->type, "map") == 0;
+	int failed;
 
 	if (!it->is_object) {
-		return fmt_into(
-			       child->pattern, PATH_BYTES, "%s[]", p->pattern) |
-		       fmt_into(child->shown, PATH_BYTES, "%s[%zu]", p->shown,
-			       n);
+		failed = fmt_into(
+			child->shown, PATH_BYTES, "%s[%zu]", p->shown, n);
+		if (failed != 0 || n > 0) {
+			return failed;
+		}
+		failed = fmt_into(
+			child->pattern, PATH_BYTES, "%s[]", p->pattern);
+	} else {
+		failed =
+			fmt_into(child->shown, PATH_BYTES, "%s%s%.*s", p->shown,
+				dot, (int)it->name.len, it->name.ptr) |
+			(is_map ? fmt_into(child->pattern, PATH_BYTES, "%s.*",
+					  p->pattern)
+				: fmt_into(child->pattern, PATH_BYTES,
+					  "%s%s%.*s", p->pattern, dot,
+					  (int)it->name.len, it->name.ptr));
 	}
-	if (fmt_into(child->shown, PATH_BYTES, "%s%s%.*s", p->shown, dot,
-		    (int)it->name.len, it->name.ptr) != 0) {
-		return -1;
-	}
-	if (is_map) {
-		return fmt_into(child->pattern, PATH_BYTES, "%s.*", p->pattern);
-	}
-	return fmt_into(child->pattern, PATH_BYTES, "%s%s%.*s", p->pattern, dot,
-		(int)it->name.len, it->name.ptr);
+	child->row = conf_row(child->pattern);
+	return failed;
 }
 
 static int check_file(const struct conf *c, const char *shown, const char *name,
@@ -204,10 +213,11 @@ static int check_file(const struct conf *c, const char *shown, const char *name,
 static int check(const struct json *v, const struct place *p,
 	const struct conf *files, struct err *err)
 {
-	const struct conf_row *row = conf_row(p->pattern);
+	const struct conf_row *row = p->row;
 	const char *wanted = misfit(row, v);
 	struct json_iter it = json_iter(v);
 	const struct json *item;
+	struct place child;
 
 	if (wanted != NULL) {
 		return err_usage(err, 0, "'%s' must be %s",
@@ -220,13 +230,11 @@ static int check(const struct json *v, const struct place *p,
 		return check_file(files, p->shown, json_text(v).ptr, err);
 	}
 	for (size_t n = 0; (item = json_next(&it)) != NULL; n++) {
-		struct place child;
-
 		if (below(p, &it, n, &child) != 0) {
 			return err_usage(
 				err, 0, "a name in '%s' is too long", p->shown);
 		}
-		if (conf_row(child.pattern) == NULL) {
+		if (child.row == NULL) {
 			struct span near = nearest(p->pattern, it.name);
 
 			return near.ptr == NULL
@@ -252,7 +260,7 @@ static int check(const struct json *v, const struct place *p,
 int conf_check(
 	const struct json *root, const struct conf *files, struct err *err)
 {
-	struct place top = { "", "" };
+	struct place top = { "", "", conf_row("") };
 
 	return check(root, &top, files, err);
 }

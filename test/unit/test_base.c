@@ -1,6 +1,7 @@
 /* The base: numbers, buffers, digests, timers. */
 #include "test.h"
 
+#include <inttypes.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -24,6 +25,28 @@ static void numbers_are_whole_texts_in_range(void)
 	CHECK(num_parse("10", 0, 9, &n) == -1);
 	CHECK(num_parse("99999999999999999999", 0, INT64_MAX, &n) == -1);
 	CHECK(n == -3);
+}
+
+/* Around each power of ten and of two. */
+static void numbers_are_written_as_printf_does(void)
+{
+	uint64_t ten = 1;
+
+	for (int i = 0; i < 64; i++, ten = i < 20 ? ten * 10 : ten) {
+		const uint64_t near[] = { ten - 1, ten, ten + 1,
+			((uint64_t)1 << i) - 1, (uint64_t)1 << i, UINT64_MAX };
+
+		for (size_t k = 0; k < sizeof(near) / sizeof(near[0]); k++) {
+			char text[24];
+			char wanted[24];
+			size_t len = num_format_u64(text, near[k]);
+
+			CHECK(fmt_into(wanted, sizeof(wanted), "%" PRIu64,
+				      near[k]) == 0);
+			CHECK(len == strlen(wanted));
+			CHECK(memcmp(text, wanted, len) == 0);
+		}
+	}
 }
 
 static void durations_and_sizes_need_their_units(void)
@@ -251,6 +274,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		TEST(numbers_are_whole_texts_in_range),
+		TEST(numbers_are_written_as_printf_does),
 		TEST(durations_and_sizes_need_their_units),
 		TEST(a_buffer_over_its_maximum_says_so_and_stays_whole),
 		TEST(fixed_texts_that_do_not_fit_are_refused),
