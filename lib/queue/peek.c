@@ -172,6 +172,21 @@ static struct span number(char dst[NUMBER_BYTES], int64_t n)
 	return span_of(dst);
 }
 
+/* Entries `from' to `to' of a list, or of the sorted set of what is delayed: by
+ * two, each with its score. */
+static int ask_page(struct look *l, const char *key, int64_t from, int64_t to,
+	const struct redis_reply **reply, struct err *err)
+{
+	bool is_set = l->want->state == PEEK_DELAYED;
+	char begin[NUMBER_BYTES];
+	char end[NUMBER_BYTES];
+	const struct span words[] = { span_of(is_set ? "ZRANGE" : "LRANGE"),
+		span_of(key), number(begin, from), number(end, to),
+		span_of("WITHSCORES") };
+
+	return redis_command(l->redis, reply, is_set ? 5 : 4, words, err);
+}
+
 /* A list from its right end, or from its left one for the dead. */
 static int look_list(struct look *l, const char *key, struct err *err)
 {
@@ -181,15 +196,9 @@ static int look_list(struct look *l, const char *key, struct err *err)
 
 	for (int64_t skip = 0; goes_on && got == PAGE; skip += PAGE) {
 		const struct redis_reply *reply;
-		char from[NUMBER_BYTES];
-		char to[NUMBER_BYTES];
 
-		if (redis_command(l->redis, &reply, 4,
-			    (struct span[]){ span_of("LRANGE"), span_of(key),
-				    number(from,
-					    is_dead ? skip : -(skip + PAGE)),
-				    number(to, is_dead ? skip + PAGE - 1
-						       : -(skip + 1)) },
+		if (ask_page(l, key, is_dead ? skip : -(skip + PAGE),
+			    is_dead ? skip + PAGE - 1 : -(skip + 1), &reply,
 			    err) != 0) {
 			return -1;
 		}
@@ -214,15 +223,8 @@ static int look_delayed(struct look *l, const char *key, struct err *err)
 
 	for (int64_t skip = 0; goes_on && got == PAGE; skip += PAGE) {
 		const struct redis_reply *reply;
-		char from[NUMBER_BYTES];
-		char to[NUMBER_BYTES];
 
-		if (redis_command(l->redis, &reply, 5,
-			    (struct span[]){ span_of("ZRANGE"), span_of(key),
-				    number(from, skip),
-				    number(to, skip + PAGE - 1),
-				    span_of("WITHSCORES") },
-			    err) != 0) {
+		if (ask_page(l, key, skip, skip + PAGE - 1, &reply, err) != 0) {
 			return -1;
 		}
 		got = redis_count(reply) / 2;
