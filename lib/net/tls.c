@@ -176,20 +176,27 @@ int tls_fd(const struct tls *t)
 	return t->fd;
 }
 
+/* What became of `count' bytes. */
+static ssize_t moved(
+	CURLcode code, size_t count, const char *what, struct err *err)
+{
+	if (code == CURLE_AGAIN) {
+		return TLS_AGAIN;
+	}
+	if (code != CURLE_OK) {
+		(void)err_set(err, 0, "cannot %s: %s", what,
+			curl_easy_strerror(code));
+		return TLS_LOST;
+	}
+	return (ssize_t)count;
+}
+
 ssize_t tls_read(struct tls *t, char *dst, size_t size, struct err *err)
 {
 	size_t count = 0;
 	CURLcode code = curl_easy_recv(t->easy, dst, size, &count);
 
-	if (code == CURLE_AGAIN) {
-		return TLS_AGAIN;
-	}
-	if (code != CURLE_OK) {
-		(void)err_set(
-			err, 0, "cannot read: %s", curl_easy_strerror(code));
-		return TLS_LOST;
-	}
-	return (ssize_t)count;
+	return moved(code, count, "read", err);
 }
 
 ssize_t tls_write(struct tls *t, const char *ptr, size_t len, struct err *err)
@@ -197,13 +204,5 @@ ssize_t tls_write(struct tls *t, const char *ptr, size_t len, struct err *err)
 	size_t count = 0;
 	CURLcode code = curl_easy_send(t->easy, ptr, len, &count);
 
-	if (code == CURLE_AGAIN) {
-		return TLS_AGAIN;
-	}
-	if (code != CURLE_OK) {
-		(void)err_set(
-			err, 0, "cannot write: %s", curl_easy_strerror(code));
-		return TLS_LOST;
-	}
-	return (ssize_t)count;
+	return moved(code, count, "write", err);
 }
