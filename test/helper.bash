@@ -23,6 +23,7 @@
 #
 #	redis_up [OPTION...] / redis_down    sets REDIS_URL, REDIS_SOCKET, RCLI
 #	rcli COMMAND...                      redis-cli on it
+#	each_url CASE URL...                 CASE once a store; STORE is its URL
 #	mock_up [OPTION...] / mock_down      see below
 #	mock_control JSON / mock_summary     new faults / counts as they stand
 #
@@ -310,6 +311,15 @@ redis_down() {
 
 rcli() {
 	"${RCLI[@]}" "$@"
+}
+
+# Runs CASE once a URL, with STORE set to it; Redis has nothing in it then.
+each_url() { # CASE URL...
+	for STORE in "${@:2}"; do
+		rcli FLUSHALL >/dev/null
+		echo "--- $STORE"
+		"$1"
+	done
 }
 
 # What waits for its time in QUEUE waits no longer: no test has to.

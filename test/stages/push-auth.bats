@@ -454,15 +454,9 @@ END
 	has '.[2].trace | .outcome == "rejected" and .auth[2].why == "the quota of 4 per 3600 s is used up"'
 }
 
-# Runs CASE once a store, each time with nothing in it; STORE is its URL.
-each_store() {
-	local url
+each_store() { # CASE
 	redis_up
-	for url in memory: "lmdb:$PWD/rates" "$REDIS_URL"; do
-		STORE=$url
-		echo "--- $STORE"
-		"$1"
-	done
+	each_url "$1" memory: "lmdb:$PWD/rates" "$REDIS_URL"
 }
 
 claimed() { # APP UID ATTEMPT [FACTS]

@@ -6,14 +6,8 @@ setup_file() {
 	redis_up
 }
 
-each_registry() {
-	local url
-	for url in "lmdb:$PWD/devices" "$REDIS_URL"; do
-		STORE=$url
-		rcli FLUSHALL >/dev/null
-		echo "--- $STORE"
-		"$1"
-	done
+each_registry() { # CASE
+	each_url "$1" "lmdb:$PWD/devices" "$REDIS_URL"
 }
 
 device() {

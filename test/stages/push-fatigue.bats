@@ -6,26 +6,13 @@ setup_file() {
 	redis_up
 }
 
-# Runs CASE once a store, each time with nothing in it; STORE is its URL.
-each_store() {
-	local url
-	for url in memory: "lmdb:$PWD/state" "$REDIS_URL"; do
-		STORE=$url
-		rcli FLUSHALL >/dev/null
-		echo "--- $STORE"
-		"$1"
-	done
+each_store() { # CASE
+	each_url "$1" memory: "lmdb:$PWD/state" "$REDIS_URL"
 }
 
-# The same without memory:, for cases in which several programs meet.
-each_lasting_store() {
-	local url
-	for url in "lmdb:$PWD/lasting" "$REDIS_URL"; do
-		STORE=$url
-		rcli FLUSHALL >/dev/null
-		echo "--- $STORE"
-		"$1"
-	done
+# For cases in which several programs meet.
+each_lasting_store() { # CASE
+	each_url "$1" "lmdb:$PWD/lasting" "$REDIS_URL"
 }
 
 # A record that push-pop has claimed as push UID: MEMBERS are without braces.

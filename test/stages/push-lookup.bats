@@ -10,21 +10,20 @@ setup_file() {
 }
 
 # Runs CASE once a registry that holds ann's two devices and bob's one.
-each_registry() {
-	local url
-	for url in "lmdb:$PWD/devices" "$REDIS_URL"; do
-		STORE=$url
-		rcli FLUSHALL >/dev/null
-		echo "--- $STORE"
-		push-device --store "$STORE" import - <<'END'
+each_registry() { # CASE
+	CASE=$1
+	each_url with_devices "lmdb:$PWD/devices" "$REDIS_URL"
+}
+
+with_devices() {
+	push-device --store "$STORE" import - <<'END'
 {"app":"s","user":"ann","platform":"ios","token":"aa01aa01","environment":"sandbox","locale":"en-GB","time_zone":"Europe/London","registered_ms":1700000000000}
 {"app":"s","user":"ann","platform":"android","token":"ann:android","registered_ms":1700000000001}
 {"app":"s","user":"bob","platform":"ios","token":"bb01bb01","registered_ms":1700000000002}
 {"app":"t","user":"cid","platform":"ios","token":"cc01cc01","registered_ms":1700000000003}
 {"user":"dan","platform":"ios","token":"dd01dd01","registered_ms":1700000000004}
 END
-		"$1"
-	done
+	"$CASE"
 }
 
 @test "the example of the page: two devices in, two records out" {
