@@ -2,27 +2,7 @@
 # what it was sent.
 # shellcheck disable=SC2016 # the variables are jq's
 
-load ../helper.bash
-
-setup_file() {
-	mock_up
-}
-
-# Orders of one test must not reach the next.
-setup() {
-	[ ! -s "$MOCK_CONTROL" ] || mock_control '{}'
-	: >"$MOCK_RECEIVED"
-	conf
-}
-
-# The mock of the file lasts; one of the test's own does not.
-teardown() {
-	local name
-	for name in "${!pids[@]}"; do
-		kill -KILL "$(pid_of "$name")" 2>/dev/null || :
-	done
-	mock_down
-}
+load sender.bash
 
 # push.conf for the mock at PORT: conf [PORT [SANDBOX-PORT]]
 conf() {
@@ -64,20 +44,6 @@ tasks() {
 		device: {platform: "ios", token: ("00000000000000000000000000000000000000000000000000000000"
 			+ ("00000000\($i)" | .[-8:]))},
 		message: {notification: {title: "order \($i)", body: "on its way"}}}'
-}
-
-# What the mock got, by its own account.
-received() { # FILTER [JQ-OPTION...]
-	jq -es "${@:2}" "$1" "$MOCK_RECEIVED" >/dev/null && return
-	printf 'the mock received:\n'
-	head -n 20 "$MOCK_RECEIVED"
-	return 1
-}
-
-# A mock of this test's own, with options; the file's goes on.
-own_mock() {
-	mock_up "$@"
-	conf
 }
 
 @test "a notification is delivered and the answer is in the record" {
@@ -553,27 +519,10 @@ free_port() {
 		task "$(token 00 1)"
 		task "$(token 00 2)" '{"app": "news"}'
 	} >in
-	stage_file in alone
+	stage_file in alone push-apns
 	[ "$status" -eq 0 ]
 	has 'length == 2 and all(.trace.reason == "ok")'
 	has_in lone.received 'length == 2'
-}
-
-# In a network of its own, where Apple's names are this machine's; only the
-# certificate is not one that the system trusts.
-alone() {
-	MOCK_KEYS=$MOCK_KEYS unshare -n -m bash -c '
-		ip link set lo up && mount --bind hosts /etc/hosts || exit 1
-		mkfifo ready
-		push-mock --cert "$MOCK_KEYS/cert.pem" --key "$MOCK_KEYS/key.pem" \
-			--credentials "$MOCK_KEYS/credentials.json" --port 443 \
-			--received lone.received --ready-fd 5 5>ready 2>lone.log >&2 &
-		read -r -t 10 <ready
-		push-apns -c bare.conf --ca-file "$MOCK_KEYS/ca.pem"
-		rc=$?
-		kill -TERM $!
-		wait
-		exit $rc'
 }
 
 @test "each connection looks the name up anew" {
@@ -933,7 +882,8 @@ with_certificate() { # FILE [JQ-FILTER]
 	received 'length >= 1 and length < 100'
 }
 
-@test "no more a second than the rate, what is over leaves, other apps are not held up" {
+# An own mock that knows a second key, and two.conf, in which "news" has it.
+two_credentials() {
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out second.p8 2>/dev/null
 	jq --arg keys "$MOCK_KEYS/" --arg second "$PWD/second.p8" '.apns[].key |= $keys + .
 		| .google[].service_account |= $keys + .
@@ -941,12 +891,17 @@ with_certificate() { # FILE [JQ-FILTER]
 		"$MOCK_KEYS/credentials.json" >credentials.json
 	own_mock --credentials "$PWD/credentials.json" --first-streams 1000
 	jq --arg second "$PWD/second.p8" '.apps.news.apns.key_file = $second
-		| .apps.news.apns.key_id = "SECONDKEY1" | .apns.rate = 1' push.conf >two.conf
+		| .apps.news.apns.key_id = "SECONDKEY1"' push.conf >two.conf
+}
+
+@test "no more a second than the rate, what is over leaves, other apps are not held up" {
+	two_credentials
+	jq '.apns.rate = 1' two.conf >slow.conf
 	{
 		tasks 3000
 		tasks 50 | jq -c '.app = "news"'
 	} >in
-	stage_file in push-apns -c two.conf --window 500 --rate 100 --ramp 0ms
+	stage_file in push-apns -c slow.conf --window 500 --rate 100 --ramp 0ms
 	has 'map(select(.app == "news")) | length == 50 and all(.trace.reason == "ok")'
 	# A tenth of a second's worth at first, and what may wait for up to a second.
 	has 'map(select(.app == "shop" and .trace.reason == "ok")) | length >= 100 and length < 1000'
@@ -968,14 +923,7 @@ with_certificate() { # FILE [JQ-FILTER]
 }
 
 @test "one app whose answers do not come leaves room for another" {
-	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out second.p8 2>/dev/null
-	jq --arg keys "$MOCK_KEYS/" --arg second "$PWD/second.p8" '.apns[].key |= $keys + .
-		| .google[].service_account |= $keys + .
-		| .apns += [{kid: "SECONDKEY1", team: "MOCKTEAM01", key: $second}]' \
-		"$MOCK_KEYS/credentials.json" >credentials.json
-	own_mock --credentials "$PWD/credentials.json" --first-streams 1000
-	jq --arg second "$PWD/second.p8" '.apps.news.apns.key_file = $second
-		| .apps.news.apns.key_id = "SECONDKEY1"' push.conf >two.conf
+	two_credentials
 	{
 		tasks 1000 | jq -c '.device.token |= "511e00" + .[6:]'
 		tasks 50 | jq -c '.app = "news"'

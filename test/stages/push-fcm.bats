@@ -2,27 +2,7 @@
 # the mock's own account of what it was sent.
 # shellcheck disable=SC2016 # the variables are jq's
 
-load ../helper.bash
-
-setup_file() {
-	mock_up
-}
-
-# Orders of one test must not reach the next.
-setup() {
-	[ ! -s "$MOCK_CONTROL" ] || mock_control '{}'
-	: >"$MOCK_RECEIVED"
-	conf
-}
-
-# The mock of the file lasts; one of the test's own does not.
-teardown() {
-	local name
-	for name in "${!pids[@]}"; do
-		kill -KILL "$(pid_of "$name")" 2>/dev/null || :
-	done
-	mock_down
-}
+load sender.bash
 
 # push.conf for the mock: conf [PORT [TOKEN-PORT]]
 conf() {
@@ -49,19 +29,6 @@ tasks() {
 	jq -nc --argjson n "$1" 'range($n) | {id: "t\(.)", app: "shop",
 		device: {platform: "android", token: "ordinary-token-\(.)"},
 		message: {notification: {title: "order \(.)", body: "on its way"}, data: {n: "\(.)"}}}'
-}
-
-# What the mock got for messages, by its own account.
-received() { # FILTER [JQ-OPTION...]
-	jq -es "${@:2}" "map(select(.vendor == \"fcm\")) | $1" "$MOCK_RECEIVED" >/dev/null && return
-	printf 'the mock received:\n'
-	head -n 20 "$MOCK_RECEIVED"
-	return 1
-}
-
-own_mock() {
-	mock_up "$@"
-	conf
 }
 
 @test "a notification is delivered and Google's name for it is in the record" {
@@ -376,27 +343,10 @@ no json' push-fcm -c push.conf
 	jq 'del(.fcm)' push.conf >bare.conf
 	printf '127.0.0.1 localhost fcm.googleapis.com oauth2.googleapis.com\n' >hosts
 	tasks 2 >in
-	stage_file in alone
+	stage_file in alone push-fcm
 	[ "$status" -eq 0 ]
 	has 'length == 2 and all(.trace.reason == "ok")'
 	has_in lone.received 'map(.vendor) | sort == ["fcm", "fcm", "oauth"]'
-}
-
-# In a network of its own, where Google's names are this machine's; only the
-# certificate is not one that the system trusts.
-alone() {
-	MOCK_KEYS=$MOCK_KEYS unshare -n -m bash -c '
-		ip link set lo up && mount --bind hosts /etc/hosts || exit 1
-		mkfifo ready
-		push-mock --cert "$MOCK_KEYS/cert.pem" --key "$MOCK_KEYS/key.pem" \
-			--credentials "$MOCK_KEYS/credentials.json" --port 443 \
-			--received lone.received --ready-fd 5 5>ready 2>lone.log >&2 &
-		read -r -t 10 <ready
-		push-fcm -c bare.conf --ca-file "$MOCK_KEYS/ca.pem"
-		rc=$?
-		kill -TERM $!
-		wait
-		exit $rc'
 }
 
 @test "--url, --token-url and --ca-file say where" {
