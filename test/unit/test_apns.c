@@ -3,51 +3,22 @@
 
 #include <string.h>
 
-#include "test.h"
+#include "sending.h"
 
-#define NOW_MS INT64_C(1763627000000)
-#define TRACE  ",\"trace\":{\"t0_us\":1763627000000000,\"uid\":\"u1\"}}"
 #define DEVICE "\"device\":{\"platform\":\"ios\",\"token\":\"a1B2c3\"}"
-#define TASK(m) \
-	"{\"app\":\"shop\",\"id\":\"t1\"," DEVICE ",\"message\":" m TRACE
-
-/* A built request and the record it came from. */
-struct built {
-	struct record_pool *pool;
-	struct record *r;
-	struct request req;
-	enum reason reason;
-	const char *why;
-	struct json_doc *body; /* parsed; NULL when nothing was built */
-};
 
 static struct apns_terms terms;
 
-static struct built build(const char *line)
+static enum reason with_terms(
+	const struct record *r, struct request *req, const char **why)
 {
-	struct built b = { .why = NULL };
-
-	b.pool = record_pool_new(RECORD_MAX_BYTES, "t");
-	b.r = record_read(b.pool, line, strlen(line), NOW_MS * 1000);
-	CHECK(b.r->outcome == OUTCOME_UNDECIDED);
-	request_init(&b.req);
 	terms.topic = span_of("com.example.shop");
-	b.reason = apns_build(b.r, &terms, &b.req, &b.why);
-	CHECK((b.reason == REASON_NONE) == (b.why == NULL));
-	if (b.reason == REASON_NONE) {
-		b.body = json_parse(
-			b.req.body.data, b.req.body.len, JSON_STRICT, NULL);
-		CHECK(b.body != NULL);
-	}
-	return b;
+	return apns_build(r, &terms, req, why);
 }
 
-static void end(struct built *b)
+static struct built build(const char *line)
 {
-	json_free(b->body);
-	request_release(&b->req);
-	record_free(b->pool, b->r);
-	record_pool_free(b->pool);
+	return built_of(line, with_terms);
 }
 
 static bool body_is(const struct built *b, const char *text)
@@ -74,16 +45,7 @@ static bool header_is(const struct built *b, const char *name, const char *text)
 
 static bool refused(const char *line, enum reason reason, const char *why)
 {
-	struct built b = build(line);
-	bool is_so = b.reason == reason && b.why != NULL &&
-		     strstr(b.why, why) != NULL;
-
-	if (!is_so) {
-		printf("%s: %s\n", reason_row(b.reason)->name,
-			b.why == NULL ? "" : b.why);
-	}
-	end(&b);
-	return is_so;
+	return built_is_refused(build(line), reason, why);
 }
 
 static void a_notification_becomes_an_alert(void)
@@ -104,7 +66,7 @@ static void a_notification_becomes_an_alert(void)
 	CHECK(header_is(&b, "authorization", NULL));
 	CHECK(request_find(&b.req, "apns-id").len == 36);
 	CHECK(request_find(&b.req, "apns-collapse-id").len == 32);
-	end(&b);
+	built_end(&b);
 }
 
 static void identity_is_stable_over_attempts_and_differs_by_device(void)
@@ -144,11 +106,11 @@ static void identity_is_stable_over_attempts_and_differs_by_device(void)
 		request_find(&other_push.req, collapse)));
 	CHECK(!span_equal(request_find(&a.req, collapse),
 		request_find(&other_task.req, collapse)));
-	end(&a);
-	end(&again);
-	end(&other_device);
-	end(&other_push);
-	end(&other_task);
+	built_end(&a);
+	built_end(&again);
+	built_end(&other_device);
+	built_end(&other_push);
+	built_end(&other_task);
 }
 
 static void what_apple_is_told_directly_wins(void)
@@ -170,14 +132,14 @@ static void what_apple_is_told_directly_wins(void)
 	CHECK(header_is(&b, "apns-collapse-id", "c1"));
 	CHECK(header_is(&b, "apns-priority", "10"));
 	CHECK(header_is(&b, "apns-expiration", "0"));
-	end(&b);
+	built_end(&b);
 
 	b = build(TASK("{\"notification\":{\"title\":\"T\"},\"apns\":"
 		       "{\"payload\":{\"aps\":{\"alert\":\"plain\","
 		       "\"mutable-content\":0}}}}"));
 	CHECK(body_is(
 		&b, "{\"aps\":{\"alert\":\"plain\",\"mutable-content\":0}}"));
-	end(&b);
+	built_end(&b);
 }
 
 static void priority_and_expiry_come_from_the_task(void)
@@ -203,7 +165,7 @@ static void priority_and_expiry_come_from_the_task(void)
 		b = build(line);
 		CHECK(header_is(&b, "apns-priority", rows[i].apns));
 		CHECK(header_is(&b, "apns-expiration", "1763627060"));
-		end(&b);
+		built_end(&b);
 	}
 }
 
@@ -215,19 +177,19 @@ static void data_alone_wakes_the_app_in_the_background(void)
 	CHECK(header_is(&b, "apns-priority", "5"));
 	CHECK(body_is(
 		&b, "{\"aps\":{\"content-available\":1},\"sync\":\"1\"}"));
-	end(&b);
+	built_end(&b);
 
 	b = build("{\"priority\":\"high\"," DEVICE
 		  ",\"message\":{\"apns\":{\"headers\":{\"apns-priority\":"
 		  "\"10\"},\"payload\":{\"aps\":{\"content-available\":1}}}}}");
 	CHECK(header_is(&b, "apns-push-type", "background"));
 	CHECK(header_is(&b, "apns-priority", "5"));
-	end(&b);
+	built_end(&b);
 
 	b = build(TASK("{\"data\":{\"a\":\"1\"},\"apns\":{\"payload\":{\"aps\":"
 		       "{\"content-available\":1,\"sound\":\"s\"}}}}"));
 	CHECK(header_is(&b, "apns-push-type", "alert"));
-	end(&b);
+	built_end(&b);
 }
 
 static void push_types_bring_their_topics(void)
@@ -268,7 +230,7 @@ static void push_types_bring_their_topics(void)
 					strcmp(rows[i][0], "background") == 0
 				? "5"
 				: "1"));
-		end(&b);
+		built_end(&b);
 	}
 }
 
@@ -282,7 +244,7 @@ static void headers_stay_within_what_the_app_may(void)
 		build(WITH_HEADERS("\"apns-topic\":\"com.example.shop.voip\""));
 
 	CHECK(header_is(&b, "apns-topic", "com.example.shop.voip"));
-	end(&b);
+	built_end(&b);
 	CHECK(refused(WITH_HEADERS("\"apns-topic\":\"com.example.shopper\""),
 		REASON_BAD_MESSAGE, "apns-topic"));
 	CHECK(refused(WITH_HEADERS("\"apns-topic\":\"com.example.bank\""),
@@ -373,7 +335,7 @@ static void a_token_may_have_any_length(void)
 			struct built b = build(line);
 
 			CHECK(b.req.path.len == strlen("/3/device/") + len);
-			end(&b);
+			built_end(&b);
 		}
 	}
 }
@@ -412,10 +374,10 @@ static void payloads_are_measured(void)
 
 		CHECK(b.reason == REASON_NONE);
 		CHECK(b.req.body.len == rows[i].max);
-		end(&b);
+		built_end(&b);
 		b = build_of_size(rows[i].max + 1, rows[i].headers);
 		CHECK(b.reason == REASON_PAYLOAD_TOO_LARGE);
-		end(&b);
+		built_end(&b);
 	}
 }
 
@@ -437,7 +399,7 @@ static void a_channel_is_a_broadcast(void)
 	CHECK(header_is(&b, "apns-collapse-id", NULL));
 	CHECK(header_is(&b, "apns-id", NULL));
 	CHECK(request_find(&b.req, "apns-request-id").len == 36);
-	end(&b);
+	built_end(&b);
 	CHECK(refused(
 		"{\"channel\":\"c\",\"message\":{\"data\":{\"a\":\"1\"}}}",
 		REASON_BAD_MESSAGE, "broadcast"));
@@ -456,7 +418,7 @@ static void what_changes_is_kept_out_of_the_table(void)
 
 		CHECK(b.req.headers[i].is_unindexed == changes);
 	}
-	end(&b);
+	built_end(&b);
 }
 
 static void a_request_can_be_used_again(void)
@@ -468,7 +430,7 @@ static void a_request_can_be_used_again(void)
 
 	CHECK(apns_build(b.r, &terms, &b.req, &why) == REASON_NONE);
 	CHECK(b.req.body.len == len && b.req.header_count == headers);
-	end(&b);
+	built_end(&b);
 }
 
 /* --- answers --- */
@@ -483,17 +445,9 @@ static bool means(int status, const char *name, enum reason reason,
 	enum answer_action action)
 {
 	char body[128];
-	struct answer a;
 
 	CHECK(fmt_into(body, sizeof(body), "{\"reason\":\"%s\"}", name) == 0);
-	a = answer_of(status, body);
-	if (a.row->reason == reason && a.row->action == action &&
-		strcmp(a.row->name, name) == 0) {
-		return true;
-	}
-	printf("%d %s: %s, %s\n", status, name, reason_row(a.row->reason)->name,
-		answer_action_name(a.row->action));
-	return false;
+	return answer_is(answer_of(status, body), name, reason, action);
 }
 
 static void requests_that_can_never_succeed_fail(void)

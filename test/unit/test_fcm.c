@@ -4,60 +4,36 @@
 
 #include <string.h>
 
-#include "test.h"
+#include "sending.h"
 
-#define NOW_MS INT64_C(1763627000000)
-#define TRACE  ",\"trace\":{\"t0_us\":1763627000000000,\"uid\":\"u1\"}}"
 #define DEVICE "\"device\":{\"platform\":\"android\",\"token\":\"cP:x-_1\"}"
-#define TASK(m) \
-	"{\"app\":\"shop\",\"id\":\"t1\"," DEVICE ",\"message\":" m TRACE
-
-/* A built request and the record it came from. */
-struct built {
-	struct record_pool *pool;
-	struct record *r;
-	struct request req;
-	enum reason reason;
-	const char *why;
-	struct json_doc *doc; /* NULL when nothing was built */
-	const struct json *message;
-};
 
 static struct fcm_terms terms;
 
+static enum reason with_terms(
+	const struct record *r, struct request *req, const char **why)
+{
+	terms.project_id = span_of("shop-prod");
+	return fcm_build(r, &terms, req, why);
+}
+
 static struct built build(const char *line)
 {
-	struct built b = { .why = NULL };
+	struct built b = built_of(line, with_terms);
 
-	b.pool = record_pool_new(RECORD_MAX_BYTES, "t");
-	b.r = record_read(b.pool, line, strlen(line), NOW_MS * 1000);
-	CHECK(b.r->outcome == OUTCOME_UNDECIDED);
-	request_init(&b.req);
-	terms.project_id = span_of("shop-prod");
-	b.reason = fcm_build(b.r, &terms, &b.req, &b.why);
-	CHECK((b.reason == REASON_NONE) == (b.why == NULL));
-	if (b.reason == REASON_NONE) {
-		b.doc = json_parse(
-			b.req.body.data, b.req.body.len, JSON_STRICT, NULL);
-		CHECK(b.doc != NULL);
-		CHECK(json_count(json_root(b.doc)) ==
-			(terms.validate_only ? 2 : 1));
-		b.message = json_get(json_root(b.doc), "message");
-	}
+	CHECK(b.body == NULL ||
+		json_count(json_root(b.body)) == (terms.validate_only ? 2 : 1));
 	return b;
 }
 
-static void end(struct built *b)
+static const struct json *message_of(const struct built *b)
 {
-	json_free(b->doc);
-	request_release(&b->req);
-	record_free(b->pool, b->r);
-	record_pool_free(b->pool);
+	return json_get(json_root(b->body), "message");
 }
 
 static bool says(const struct built *b, const char *path, const char *json)
 {
-	const struct json *v = json_path(b->message, path);
+	const struct json *v = json_path(message_of(b), path);
 	struct buf text;
 	bool is_it;
 
@@ -78,16 +54,7 @@ static bool says(const struct built *b, const char *path, const char *json)
 
 static bool refused(const char *line, enum reason reason, const char *why)
 {
-	struct built b = build(line);
-	bool is_so = b.reason == reason && b.why != NULL &&
-		     strstr(b.why, why) != NULL;
-
-	if (!is_so) {
-		printf("%s: %s\n", reason_row(b.reason)->name,
-			b.why == NULL ? "" : b.why);
-	}
-	end(&b);
-	return is_so;
+	return built_is_refused(build(line), reason, why);
 }
 
 static void a_message_gets_its_target_and_defaults(void)
@@ -107,9 +74,9 @@ static void a_message_gets_its_target_and_defaults(void)
 	CHECK(says(&b, "fcm_options", "{\"x\":1}"));
 	CHECK(says(&b, "android.priority", "\"normal\""));
 	CHECK(says(&b, "android.ttl", NULL));
-	CHECK(json_text(json_path(b.message, "android.notification.tag")).len ==
-		32);
-	end(&b);
+	CHECK(json_text(json_path(message_of(&b), "android.notification.tag"))
+			.len == 32);
+	built_end(&b);
 }
 
 static void data_alone_has_no_tag(void)
@@ -117,7 +84,7 @@ static void data_alone_has_no_tag(void)
 	struct built b = build(TASK("{\"data\":{\"a\":\"1\"}}"));
 
 	CHECK(says(&b, "android", "{\"priority\":\"normal\"}"));
-	end(&b);
+	built_end(&b);
 }
 
 static void what_the_producer_says_wins(void)
@@ -131,7 +98,7 @@ static void what_the_producer_says_wins(void)
 	CHECK(says(&b, "android",
 		"{\"priority\":\"NORMAL\",\"ttl\":\"5s\",\"collapse_key\":"
 		"\"c\",\"notification\":{\"tag\":\"mine\",\"icon\":\"i\"}}"));
-	end(&b);
+	built_end(&b);
 }
 
 static void the_tag_is_the_same_for_every_attempt(void)
@@ -148,14 +115,14 @@ static void the_tag_is_the_same_for_every_attempt(void)
 			       "\"trace\":{\"uid\":\"u1\"}}");
 	const char *path = "android.notification.tag";
 
-	CHECK(span_equal(json_text(json_path(a.message, path)),
-		json_text(json_path(b.message, path))));
-	CHECK(!span_equal(json_text(json_path(a.message, path)),
-		json_text(json_path(c.message, path))));
-	CHECK(json_text(json_path(c.message, path)).len == 32);
-	end(&a);
-	end(&b);
-	end(&c);
+	CHECK(span_equal(json_text(json_path(message_of(&a), path)),
+		json_text(json_path(message_of(&b), path))));
+	CHECK(!span_equal(json_text(json_path(message_of(&a), path)),
+		json_text(json_path(message_of(&c), path))));
+	CHECK(json_text(json_path(message_of(&c), path)).len == 32);
+	built_end(&a);
+	built_end(&b);
+	built_end(&c);
 }
 
 static void the_ttl_is_the_life_that_is_left(void)
@@ -181,7 +148,7 @@ static void the_ttl_is_the_life_that_is_left(void)
 		b = build(line);
 		CHECK(says(&b, "android.ttl", rows[i].ttl));
 		CHECK(says(&b, "android.priority", "\"high\""));
-		end(&b);
+		built_end(&b);
 	}
 }
 
@@ -192,11 +159,11 @@ static void topics_and_conditions_are_targets(void)
 
 	CHECK(says(&b, "topic", "\"news-1_a.b~c%\""));
 	CHECK(says(&b, "token", NULL));
-	end(&b);
+	built_end(&b);
 	b = build("{\"condition\":\"'a' in topics && 'b' in topics\","
 		  "\"message\":{\"data\":{\"a\":\"1\"}}}");
 	CHECK(says(&b, "condition", "\"'a' in topics && 'b' in topics\""));
-	end(&b);
+	built_end(&b);
 }
 
 static void impossible_targets_are_refused(void)
@@ -254,7 +221,7 @@ static void impossible_messages_are_refused(void)
 	struct built b = build(TASK("{\"data\":{\"googly\":\"1\",\"gcm\":"
 				    "\"2\",\"from_\":\"3\"}}"));
 	CHECK(b.reason == REASON_NONE);
-	end(&b);
+	built_end(&b);
 }
 
 static enum reason size_judged(const char *target, size_t bytes)
@@ -271,7 +238,7 @@ static enum reason size_judged(const char *target, size_t bytes)
 		      fill) == 0);
 	b = build(line);
 	reason = b.reason;
-	end(&b);
+	built_end(&b);
 	return reason;
 }
 
@@ -294,16 +261,7 @@ static struct answer answer_of(int status, const char *body)
 static bool means(int status, const char *body, const char *name,
 	enum reason reason, enum answer_action action)
 {
-	struct answer a = answer_of(status, body);
-
-	if (a.row->reason == reason && a.row->action == action &&
-		strcmp(a.row->name, name) == 0) {
-		return true;
-	}
-	printf("%d: %s, %s, %s\n", status, a.row->name,
-		reason_row(a.row->reason)->name,
-		answer_action_name(a.row->action));
-	return false;
+	return answer_is(answer_of(status, body), name, reason, action);
 }
 
 #define FCM_ERROR(code)                                                     \
