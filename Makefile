@@ -204,9 +204,9 @@ fuzz: deps-lint ## fuzz each parser; FUZZ_SECONDS=60 each
 	@scripts/fuzz $${FUZZ_SECONDS:-60} $(FUZZERS:%=$(FUZZ_BUILD)/test/fuzz/%)
 
 fuzzers: $(FUZZERS:%=$(BUILD)/test/fuzz/%)
-$(FUZZERS:%=$(BUILD)/test/fuzz/%): $(BUILD)/test/fuzz/%: test/fuzz/%.c $(BUILD)/libpush.a
+$(FUZZERS:%=$(BUILD)/test/fuzz/%): $(BUILD)/test/fuzz/%: test/fuzz/%.c $(wildcard test/fuzz/*.h) $(BUILD)/libpush.a
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$<)$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+	$(call say,FUZZ,$<)$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(PKG_LIBS) $(LDLIBS)
 
 # --- install -----------------------------------------------------------------
 

@@ -1,19 +1,12 @@
 /* No bytes are taken for a token that our key has signed, and what it signs
  * comes back as it was. */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/jwt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(int is_true)
-{
-	if (!is_true) {
-		abort();
-	}
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

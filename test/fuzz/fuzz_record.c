@@ -1,18 +1,11 @@
 /* Any bytes become one line of JSON that ends in our stamp. */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "record/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(int is_true)
-{
-	if (!is_true) {
-		abort();
-	}
-}
 
 /* What leaves a stage is one valid line that the next stage takes as it is. */
 static void check_line(struct record_pool *pool, const struct buf *out)
