@@ -28,12 +28,12 @@ static bool is_digit(char c)
 /* Bytes of UTF-8 count: names may be in any script. */
 static bool is_host_byte(char c)
 {
-	/* One bit a byte of ASCII: - . 0-9 A-Z _ a-z */
-	static const uint32_t bits[4] = { 0, 0x03ff6000, 0x87fffffe,
-		0x07fffffe };
+	/* One bit a byte: - . 0-9 A-Z _ a-z and all that is not ASCII. */
+	static const uint64_t bits[4] = { UINT64_C(0x03ff600000000000),
+		UINT64_C(0x07fffffe87fffffe), UINT64_MAX, UINT64_MAX };
 	unsigned char byte = (unsigned char)c;
 
-	return byte >= 0x80 || (bits[byte / 32] >> byte % 32 & 1) != 0;
+	return (bits[byte / 64] >> byte % 64 & 1) != 0;
 }
 
 /* The path goes on until something that ends a link in running text. */

@@ -295,12 +295,12 @@ static bool judge_message(struct risk_rules *rules, const struct json *message,
 
 /* Is one of the names in the set of its kind? */
 static bool judge_names(const struct nameset *sets, int count,
-	const struct span *names, struct risk_verdict *verdict)
+	const struct span *const *names, struct risk_verdict *verdict)
 {
 	for (int kind = 0; kind < count; kind++) {
-		if (nameset_has(&sets[kind], names[kind])) {
+		if (nameset_has(&sets[kind], *names[kind])) {
 			verdict->kind = (enum risk_kind)kind;
-			verdict->rule = names[kind];
+			verdict->rule = *names[kind];
 			return true;
 		}
 	}
@@ -310,8 +310,8 @@ static bool judge_names(const struct nameset *sets, int count,
 struct risk_verdict risk_judge(struct risk_rules *rules,
 	const struct risk_stops *stops, const struct record *r)
 {
-	const struct span names[] = { r->campaign, r->app, r->category, r->id,
-		r->user, r->token };
+	const struct span *const names[] = { &r->campaign, &r->app,
+		&r->category, &r->id, &r->user, &r->token };
 	struct risk_verdict verdict = { 0 };
 
 	if (stops != NULL &&
