@@ -227,9 +227,14 @@ static bool is_hung_up(const struct link *l)
 
 int redis_connect(struct redis *r, struct span key, size_t *link)
 {
-	struct err why = { 0 };
+	struct err why;
 	int failed;
 
+	if (r->url.kind != REDIS_CLUSTER && r->links[0].due > 0) {
+		*link = 0; /* one more command of a pipeline: most of them */
+		return 0;
+	}
+	why = (struct err){ 0 };
 	if (redis_pause_ms(r) > 0) {
 		r->is_lost = true; /* r->lost is what the last attempt said */
 		return -1;
