@@ -52,8 +52,7 @@ struct rate rate_from(const struct json *v)
 
 int64_t rate_units(const struct record *r)
 {
-	size_t n = json_count(json_get(r->root, "users")) +
-		   json_count(json_get(r->root, "devices"));
+	size_t n = json_count(r->users) + json_count(r->devices);
 
 	if (r->is_whole && fanout_after(r).ptr != NULL) {
 		return FANOUT_PAGE;
