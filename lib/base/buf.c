@@ -73,9 +73,13 @@ void buf_put_more(struct buf *b, const void *ptr, size_t len)
 
 void buf_u64(struct buf *b, uint64_t n)
 {
-	char digits[20];
+	char digits[NUM_U64_BYTES];
 
-	buf_put(b, digits, num_format_u64(digits, n));
+	if (b->cap - b->len >= NUM_U64_BYTES && !b->is_over) {
+		b->len += num_format_u64(b->data + b->len, n);
+	} else {
+		buf_put(b, digits, num_format_u64(digits, n));
+	}
 }
 
 void buf_i64(struct buf *b, int64_t n)

@@ -101,6 +101,21 @@ int num_parse_bytes(const char *text, size_t *out_bytes)
 	return 0;
 }
 
+/* How many decimal digits: 1233 / 4096 is a little more than log10(2), so that
+ * the guess by the bits is right or one too low. */
+static size_t digits_of(uint64_t n)
+{
+	static const uint64_t powers[] = { 0, 10, 100, 1000, 10000, 100000,
+		1000000, 10000000, 100000000, 1000000000, 10000000000,
+		100000000000, 1000000000000, 10000000000000, 100000000000000,
+		1000000000000000, 10000000000000000, 100000000000000000,
+		1000000000000000000, UINT64_C(10000000000000000000) };
+	size_t bits = 64 - (size_t)__builtin_clzll(n | 1);
+	size_t guess = bits * 1233 / 4096;
+
+	return guess + (n >= powers[guess]);
+}
+
 size_t num_format_u64(char *dst, uint64_t n)
 {
 	static const char pairs[] = "0001020304050607080910111213141516171819"
@@ -108,28 +123,17 @@ size_t num_format_u64(char *dst, uint64_t n)
 				    "4041424344454647484950515253545556575859"
 				    "6061626364656667686970717273747576777879"
 				    "8081828384858687888990919293949596979899";
-	char digits[20];
-	size_t at = sizeof(digits);
+	size_t len = digits_of(n);
+	size_t at = len;
 
-	if (n < 10) { /* as most lengths and counts are */
-		*dst = (char)('0' + n);
-		return 1;
-	}
-	if (n < 100) {
-		memcpy(dst, pairs + n * 2, 2);
-		return 2;
-	}
-	while (n >= 100) {
+	for (; n >= 100; n /= 100) {
 		at -= 2;
-		memcpy(digits + at, pairs + n % 100 * 2, 2);
-		n /= 100;
+		memcpy(dst + at, pairs + n % 100 * 2, 2);
 	}
 	if (n >= 10) {
-		at -= 2;
-		memcpy(digits + at, pairs + n * 2, 2);
+		memcpy(dst, pairs + n * 2, 2);
 	} else {
-		digits[--at] = (char)('0' + n);
+		dst[0] = (char)('0' + n);
 	}
-	memcpy(dst, digits + at, sizeof(digits) - at);
-	return sizeof(digits) - at;
+	return len;
 }

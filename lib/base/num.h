@@ -18,8 +18,9 @@ int num_parse_duration(const char *text, int64_t *out_ms) MUST_CHECK;
 /* "4096", "64K", "8M", "1G" to bytes; 0 or -1. */
 int num_parse_bytes(const char *text, size_t *out_bytes) MUST_CHECK;
 
-/* Writes decimal digits without a NUL, returns how many (1 to 20).  `dst' has
- * room for 20. */
+/* Writes decimal digits without a NUL, returns how many.  `dst' has room for
+ * NUM_U64_BYTES; not more than the digits is written. */
+enum { NUM_U64_BYTES = 20 };
 size_t num_format_u64(char *dst, uint64_t n);
 
 #endif

@@ -68,6 +68,27 @@ static void durations_and_sizes_need_their_units(void)
 	CHECK(num_parse_bytes("12k", &bytes) == -1);
 }
 
+/* Around each power of ten and of two, where the count of digits is guessed. */
+static void numbers_are_written_with_all_their_digits(void)
+{
+	uint64_t n[2] = { 1, 1 };
+
+	for (int power = 0; power < 64; power++) {
+		for (uint64_t near = 0; near < 6; near++) {
+			char text[NUM_U64_BYTES + 1];
+			char wanted[32];
+
+			text[num_format_u64(text, n[near % 2] - near / 2)] =
+				'\0';
+			(void)snprintf(wanted, sizeof(wanted), "%llu",
+				(unsigned long long)(n[near % 2] - near / 2));
+			CHECK(strcmp(text, wanted) == 0);
+		}
+		n[0] = power < 19 ? n[0] * 10 : UINT64_MAX;
+		n[1] *= 2;
+	}
+}
+
 static void a_buffer_over_its_maximum_says_so_and_stays_whole(void)
 {
 	struct buf b;
@@ -276,6 +297,7 @@ int main(int argc, char **argv)
 		TEST(numbers_are_whole_texts_in_range),
 		TEST(numbers_are_written_as_printf_does),
 		TEST(durations_and_sizes_need_their_units),
+		TEST(numbers_are_written_with_all_their_digits),
 		TEST(a_buffer_over_its_maximum_says_so_and_stays_whole),
 		TEST(fixed_texts_that_do_not_fit_are_refused),
 		TEST(digests_tell_parts_apart),
