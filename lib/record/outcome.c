@@ -140,8 +140,13 @@ enum outcome outcome_parse(struct span name)
 
 enum reason reason_parse(struct span name)
 {
+	if (name.len == 0) {
+		return REASON_NONE;
+	}
 	for (int i = REASON_OK; i < REASON_COUNT; i++) {
-		if (span_is(name, rows[i].name)) {
+		/* Most are told from it by their first letter. */
+		if (rows[i].name[0] == name.ptr[0] &&
+			span_is(name, rows[i].name)) {
 			return (enum reason)i;
 		}
 	}
