@@ -4,79 +4,26 @@
  */
 #include "store/stops.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/prctl.h>
-
 #include "base/buf.h"
 #include "base/clock.h"
-#include "test.h"
+#include "redis_server.h"
 
-static char folder[64];
-static char url[128];
-static pid_t server;
+static struct server server;
 
-static void server_start(void)
-{
-	char path[96];
-
-	CHECK(fmt_into(path, sizeof(path), "%s/s", folder) == 0);
-	server = fork();
-	CHECK(server >= 0);
-	if (server == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		(void)dup2(null, STDOUT_FILENO);
-		(void)dup2(null, STDERR_FILENO);
-		(void)execlp("redis-server", "redis-server", "--port", "0",
-			"--unixsocket", path, "--save", "", "--dir", folder,
-			(char *)NULL);
-		_exit(127);
-	}
-}
-
-static void server_stop(void)
-{
-	(void)kill(server, SIGKILL);
-	(void)waitpid(server, NULL, 0);
-}
-
-static struct redis *reach(void)
+static struct redis *begin(void)
 {
 	struct redis *r = NULL;
 	struct err err = { 0 };
 
-	for (int left_ms = 20000; left_ms > 0; left_ms -= 10) {
-		if (redis_open(&r, url, &err) == 0) {
-			return r;
-		}
-		(void)poll(NULL, 0, 10);
-	}
-	FAIL("no Redis");
-	return NULL;
-}
-
-static struct redis *begin(void)
-{
-	char name[] = "/tmp/test_stops.XXXXXX";
-
-	CHECK(mkdtemp(name) != NULL);
-	CHECK(fmt_into(folder, sizeof(folder), "%s", name) == 0);
-	CHECK(fmt_into(url, sizeof(url), "unix://%s/s", folder) == 0);
-	server_start();
-	return reach();
+	server_begin(&server);
+	CHECK(redis_open(&r, server.url, &err) == 0);
+	return r;
 }
 
 static void end(struct redis *r)
 {
-	char path[96];
-
 	redis_close(r);
-	server_stop();
-	CHECK(fmt_into(path, sizeof(path), "%s/s", folder) == 0);
-	(void)unlink(path);
-	CHECK(rmdir(folder) == 0);
+	server_end(&server);
 }
 
 static void add(struct redis *r, enum stop_kind kind, const char *name,
@@ -212,7 +159,7 @@ static void a_watcher_hears_within_a_second_and_survives_outages(void)
 	bool was_there;
 
 	add(r, STOP_CAMPAIGN, "a", "");
-	CHECK(stops_watch_open(&w, loop, url, &events, &err) == 0);
+	CHECK(stops_watch_open(&w, loop, server.url, &events, &err) == 0);
 	CHECK(seen.changes == 1 && seen.count == 1);
 	add(r, STOP_CAMPAIGN, "b", "");
 	CHECK(turn_until(loop, &seen.changes, 2) < 1000);
@@ -221,10 +168,10 @@ static void a_watcher_hears_within_a_second_and_survives_outages(void)
 		0);
 	(void)turn_until(loop, &seen.changes, 3);
 	CHECK(seen.count == 1);
-	server_stop();
+	server_stop(&server);
 	(void)turn_until(loop, &seen.troubles, 1);
 	CHECK(seen.changes == 3);
-	server_start();
+	server_start(&server);
 	(void)turn_until(loop, &seen.recoveries, 1);
 	/* It came back empty: then nothing is stopped any more. */
 	(void)turn_until(loop, &seen.changes, 4);
