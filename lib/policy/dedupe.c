@@ -171,34 +171,38 @@ size_t dedupe_ask(struct dedupe_rules *rules, const struct record *r,
 	enum store_verb verb, struct store_asks *asks)
 {
 	const struct rule *rule = rule_of(rules, r);
-	bool is_per_user = rule->is_per_user && r->user.ptr != NULL;
 	struct digest_part parts[5];
-	struct store_ask ask = {
-		.verb = verb,
-		.now_unix_ms = r->now_unix_us / 1000,
-		.window_ms = rule->window_ms,
-	};
+	struct digest keys[2];
+	struct digest uid;
+	size_t count = 0;
 
 	if (rule->by == BY_NOTHING) {
 		return 0;
 	}
-	ask.uid = digest_quick(r->uid.ptr, r->uid.len);
 	parts[2] = part_of(r->app);
 	put_name(rules, rule->by, r, parts);
-	if (is_per_user) {
+	if (rule->is_per_user && r->user.ptr != NULL) {
 		parts[3] = part_of(span_of("user"));
 		parts[4] = part_of(r->user);
-		ask.key = digest_of_parts(parts, 5);
-		(void)store_asks_add(asks, &ask);
+		keys[count++] = digest_of_parts(parts, 5);
 		/* The other devices of this push share that key.  Which of them
 		 * it was delivered to is told by a key of its own. */
 		parts[0] = part_of(span_of("dedupe-uid"));
 		parts[1] = part_of(r->uid);
 	}
 	put_target(r, parts + 3);
-	ask.key = digest_of_parts(parts, 5);
-	(void)store_asks_add(asks, &ask);
-	return is_per_user ? 2 : 1;
+	keys[count++] = digest_of_parts(parts, 5);
+	uid = digest_quick(r->uid.ptr, r->uid.len);
+	for (size_t i = 0; i < count; i++) {
+		*store_asks_add(asks) = (struct store_ask){
+			.verb = verb,
+			.key = keys[i],
+			.uid = uid,
+			.now_unix_ms = r->now_unix_us / 1000,
+			.window_ms = rule->window_ms,
+		};
+	}
+	return count;
 }
 
 enum dedupe_verdict dedupe_judge(const struct store_ask *asks, size_t count)

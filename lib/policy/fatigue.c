@@ -205,11 +205,9 @@ static struct digest user_key(const struct record *r)
 size_t fatigue_ask(const struct fatigue_rules *rules, const struct record *r,
 	enum store_verb verb, struct store_asks *asks)
 {
-	struct store_ask ask = {
-		.verb = verb,
-		.now_unix_ms = r->now_unix_us / 1000,
-	};
+	int64_t now_unix_ms = r->now_unix_us / 1000;
 	struct digest user;
+	struct digest uid;
 	size_t count = 0;
 
 	if (r->user.ptr == NULL || fatigue_is_exempt(rules, r)) {
@@ -218,17 +216,21 @@ size_t fatigue_ask(const struct fatigue_rules *rules, const struct record *r,
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct fatigue_rule *rule = rules->rules + i;
 
-		if (match_fits(&rule->match, r)) {
-			if (count == 0) {
-				user = user_key(r);
-				ask.uid = digest_quick(r->uid.ptr, r->uid.len);
-			}
-			ask.key = digest_join(&user, &rule->key);
-			ask.window_ms = rule->window_ms;
-			ask.limit = rule->limit;
-			(void)store_asks_add(asks, &ask);
-			count++;
+		if (!match_fits(&rule->match, r)) {
+			continue;
 		}
+		if (count++ == 0) {
+			user = user_key(r);
+			uid = digest_quick(r->uid.ptr, r->uid.len);
+		}
+		*store_asks_add(asks) = (struct store_ask){
+			.verb = verb,
+			.key = digest_join(&user, &rule->key),
+			.uid = uid,
+			.now_unix_ms = now_unix_ms,
+			.window_ms = rule->window_ms,
+			.limit = rule->limit,
+		};
 	}
 	return count;
 }
@@ -254,11 +256,11 @@ void fatigue_refund(
 	const struct store_ask *asks, size_t count, struct store_asks *refunds)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct store_ask ask = asks[i];
+		if (asks[i].answer != STORE_OVER) {
+			struct store_ask *back = store_asks_add(refunds);
 
-		if (ask.answer != STORE_OVER) {
-			ask.verb = STORE_FATIGUE_RELEASE;
-			(void)store_asks_add(refunds, &ask);
+			*back = asks[i];
+			back->verb = STORE_FATIGUE_RELEASE;
 		}
 	}
 }

@@ -5,15 +5,14 @@
 
 enum { ASKS_AT_FIRST = 128 };
 
-size_t store_asks_add(struct store_asks *list, const struct store_ask *ask)
+struct store_ask *store_asks_add(struct store_asks *list)
 {
 	if (list->count == list->cap) {
 		list->cap = list->cap == 0 ? ASKS_AT_FIRST : list->cap * 2;
 		list->items = mem_resize(
 			list->items, list->cap, sizeof(*list->items));
 	}
-	list->items[list->count] = *ask;
-	return list->count++;
+	return &list->items[list->count++];
 }
 
 void store_asks_reset(struct store_asks *list)

@@ -57,8 +57,8 @@ struct store_asks {
 	size_t cap;
 };
 
-/* Appends a copy; returns its place. */
-size_t store_asks_add(struct store_asks *list, const struct store_ask *ask);
+/* Appends an ask for the caller to write; its place is good until the next. */
+struct store_ask *store_asks_add(struct store_asks *list);
 /* Empties it, keeps the memory. */
 void store_asks_reset(struct store_asks *list);
 void store_asks_release(struct store_asks *list);
