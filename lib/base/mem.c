@@ -90,20 +90,21 @@ static size_t table_bytes(size_t count, size_t size)
 /* Fresh memory at a multiple of HUGE_PAGE_BYTES, or NULL. */
 static void *map_aligned(size_t bytes)
 {
-	size_t all = bytes + HUGE_PAGE_BYTES;
-	size_t before;
-	char *at = mmap(NULL, all, PROT_READ | PROT_WRITE,
+	char *all = mmap(NULL, bytes + HUGE_PAGE_BYTES, PROT_READ | PROT_WRITE,
+		/* cppcheck-suppress invalidFunctionArg ; -1 is no file */
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *table;
+	size_t before;
 
-	if (at == MAP_FAILED) {
+	if (all == MAP_FAILED) {
 		return NULL;
 	}
-	before = HUGE_PAGE_BYTES - (uintptr_t)at % HUGE_PAGE_BYTES;
+	before = HUGE_PAGE_BYTES - (uintptr_t)all % HUGE_PAGE_BYTES;
+	table = all + before;
 	/* What cannot be given back is address space, and no memory. */
-	(void)munmap(at, before);
-	at += before;
-	(void)munmap(at + bytes, HUGE_PAGE_BYTES - before);
-	return at;
+	(void)munmap(all, before);
+	(void)munmap(table + bytes, HUGE_PAGE_BYTES - before);
+	return table;
 }
 
 void *mem_table(size_t count, size_t size)
