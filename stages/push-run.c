@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/standard.h"
 #include "net/redis_url.h"
 #include "run/check.h"
 #include "run/fleet.h"
@@ -210,7 +211,7 @@ int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 
-	process_open_missing();
+	standard_keep();
 	log_open("push-run", NULL, LOG_AUTO, LOG_INFO);
 	if (app_open(&app, argc, argv, &err) != 0) {
 		sockets_remove(&app.sockets);

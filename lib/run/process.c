@@ -19,18 +19,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-void process_open_missing(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0) {
-		(void)close(fd); /* nothing was written */
-	}
-}
-
 static void set_close_on_exec(int fd)
 {
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {

@@ -36,10 +36,6 @@ void process_stop_listening(struct process *p);
 /* Says in the log how it ended; true when it did as it should. */
 bool process_log_end(const struct process *p, int status, bool is_ending);
 
-/* Opens what is closed of standard input, output and error, so that no pipe
- * becomes one of them.  Call it first. */
-void process_open_missing(void);
-
 /* A pipe whose ends close on exec; both -1 when there is none to be had. */
 int process_pipe(int ends[2], struct err *err) MUST_CHECK;
 

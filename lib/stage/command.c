@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/standard.h"
 
 enum { PROGRESS_MS = 2000 };
 
@@ -90,6 +91,7 @@ int command_run(const char *name, const char **config,
 	struct err err = { 0 };
 	int result;
 
+	standard_keep();
 	log_open(name, NULL, LOG_TEXT, LOG_INFO);
 	*config = getenv("PUSH_CONFIG");
 	result = run(self, argv, &err);

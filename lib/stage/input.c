@@ -51,6 +51,7 @@ struct input {
 	bool is_lent; /* lines that were handed out are in use */
 	bool is_wanted;
 	bool is_stopped;
+	bool has_failed;
 };
 
 static void on_readable(void *self, int fd, unsigned ready);
@@ -109,6 +110,8 @@ static void on_readable(void *self, int fd, unsigned ready)
 		return;
 	}
 	if (n < 0) {
+		/* Writers at a socket come and go; standard input is one. */
+		s->in->has_failed = s->in->listen_fd < 0;
 		log_warn("cannot read the input: %s", strerror(errno));
 	}
 	if (n <= 0) {
@@ -259,6 +262,18 @@ static bool next_of(struct source *s, struct input_line *line)
 	return false;
 }
 
+/* Nothing, or only blanks; so is the end of a line from elsewhere ("\r"). */
+static bool is_empty(struct span line)
+{
+	size_t i = 0;
+
+	while (i < line.len && (line.ptr[i] == ' ' || line.ptr[i] == '\t' ||
+				       line.ptr[i] == '\r')) {
+		i++;
+	}
+	return i == line.len;
+}
+
 /* Takes out the sources that have ended and were read to the end. */
 static void drop_ended(struct input *in)
 {
@@ -285,7 +300,8 @@ bool input_next(struct input *in, struct input_line *line)
 	while (in->turn != NULL) {
 		/* An empty line is no record and no mistake. */
 		while (next_of(in->turn, line)) {
-			if (line->text.len > 0) {
+			if (line->total_bytes > line->text.len ||
+				!is_empty(line->text)) {
 				in->is_lent = true;
 				return true;
 			}
@@ -296,6 +312,11 @@ bool input_next(struct input *in, struct input_line *line)
 		drop_ended(in);
 	}
 	return false;
+}
+
+bool input_has_failed(const struct input *in)
+{
+	return in->has_failed;
 }
 
 void input_release(struct input *in)

@@ -46,5 +46,7 @@ void input_stop(struct input *in);
 
 /* No line is there and none will come. */
 bool input_is_done(const struct input *in);
+/* Did standard input end by a failure, so that more may have been to come? */
+bool input_has_failed(const struct input *in);
 
 #endif

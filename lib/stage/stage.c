@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/standard.h"
 #include "stage/run.h"
 
 enum { WINDOW_DEFAULT = 1024 };
@@ -132,7 +133,8 @@ static int conclude(struct run *run)
 			run->held + run->batch.count);
 		return EXIT_TEMP;
 	}
-	return EXIT_OK;
+	return run->input != NULL && input_has_failed(run->input) ? EXIT_TEMP
+								  : EXIT_OK;
 }
 
 /* --check: the exit status. */
@@ -163,6 +165,7 @@ int stage_main(const struct stage *stage, int argc, char **argv)
 	bool is_open = false;
 	int status;
 
+	standard_keep();
 	run->stage = stage;
 	run->options = &stage_options;
 	run->window = WINDOW_DEFAULT;

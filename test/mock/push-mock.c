@@ -16,6 +16,7 @@
 #include "apns.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/standard.h"
 #include "credentials.h"
 #include "fcm.h"
 #include "mock.h"
@@ -327,6 +328,7 @@ int main(int argc, char **argv)
 	};
 	struct err err = { 0 };
 
+	standard_keep();
 	log_open("push-mock", NULL, LOG_AUTO, LOG_INFO);
 	if (opt_parse(&program, argc, argv, &err) < 0 ||
 		app_open(&app, &err) != 0 || app_run(&app, &err) != 0) {

@@ -58,8 +58,16 @@ chain() {
 	[[ $output == *'62 decided as before'* ]]
 }
 
+@test "lines that are no records do not upset the count" {
+	printf '%s\n' nonsense '{"id":"a"}' '' '[1]' >lines
+	stage '' replay risk lines
+	[ "$status" -eq 0 ]
+	[[ $output == *'3 records: 0 decided as before, 0 otherwise, 3 for the first time'* ]]
+	[[ $output == *'2  - -> rejected malformed'* ]]
+}
+
 @test "wrong use ends with 100, a stage in trouble with 111" {
-	for args in '' risk 'risk no-such-file' 'stats captured' 'nothing captured' 'risk captured --no-such-option'; do
+	for args in '' risk 'risk no-such-file' 'risk .' 'stats captured' 'nothing captured' 'risk captured --no-such-option'; do
 		# shellcheck disable=SC2086 # these are several words
 		stage '' replay $args
 		[ "$status" -eq 100 ]

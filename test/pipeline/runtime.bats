@@ -220,6 +220,29 @@ is_waiting() { # PID
 	[ "$status" -eq 111 ]
 }
 
+# What a program opens gets the lowest number that is free: it must not be 1.
+@test "a program that was started without standard output or input says so" {
+	without() { push-dedupe --store lmdb:state <<<'{"id":"a"}' >&-; }
+	stage '' without
+	[ "$status" -eq 111 ]
+	logged 'cannot write the output'
+	without() { push-dedupe --store memory: <&-; }
+	stage '' without
+	[ "$status" -eq 111 ]
+	logged 'cannot read the input'
+	without() { push-dedupe --store lmdb:state2 <<<'nonsense' 2>&-; }
+	stage '' without
+	[ "$status" -eq 0 ]
+	has '.[0].trace.reason == "malformed"'
+}
+
+@test "lines of blanks are no records, whoever ended them" {
+	stage $'\n\r\n{"id":"a"}\r\n \t\n{"id":"b"}\n  ' push-risk
+	[ "$status" -eq 0 ]
+	has 'map(.id) == ["a", "b"]'
+	has 'all(.trace | has("reason") | not)'
+}
+
 @test "HUP takes a new configuration, and keeps the old one when it is wrong" {
 	echo '{"risk": {"blocked_users": ["one"]}}' >push.conf
 	start -p risk push-risk -c push.conf
