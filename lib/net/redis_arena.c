@@ -122,7 +122,8 @@ static void *create_nil(const redisReadTask *task)
 {
 	redisReply *reply = node_new(task);
 
-	reply->type = REDIS_REPLY_NIL; /* the task is for a string or an array */
+	/* The task is for a string or an array. */
+	reply->type = REDIS_REPLY_NIL;
 	return reply;
 }
 
