@@ -7,7 +7,6 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/redis_url.h"
 #include "queue/lanes.h"
 #include "queue/persistence.h"
 #include "queue/settle.h"
@@ -80,40 +79,9 @@ static void app_on_finding(void *self, bool is_known, const char *text)
 	}
 }
 
-static int app_check(void *self, struct run *run, struct err *err)
+static struct lanes_settings settings_of(const struct app *a)
 {
-	const struct app *a = self;
-	const struct conf *conf = run_conf(run);
-
-	if (a->queues.count == 0) {
-		return err_usage(err, 0,
-			"no queue is named: neither by --queue nor by push.conf");
-	}
-	if (a->lease_ms <= 0) {
-		return err_usage(err, 0, "%s must be longer than 0",
-			conf_duration_ms(conf_at(conf, "pop.lease"), 1) <= 0
-				? "'pop.lease'"
-				: "--lease");
-	}
-	if (redis_url_check(a->url, err) != 0) {
-		conf_blame(conf, "redis", a->url, err);
-		return -1;
-	}
-	if (a->worker != NULL && claim_check_worker(a->worker, err) != 0) {
-		conf_blame(conf, "worker", NULL, err);
-		return -1;
-	}
-	if (claim_check_queues(a->queues.items, a->queues.count, err) != 0) {
-		conf_blame(conf, "queues", NULL, err);
-		return -1;
-	}
-	return 0;
-}
-
-static int app_open(void *self, struct run *run, struct err *err)
-{
-	struct app *a = self;
-	const struct lanes_settings settings = {
+	return (struct lanes_settings){
 		.queues = a->queues.items,
 		.count = a->queues.count,
 		.window = a->window,
@@ -121,10 +89,23 @@ static int app_open(void *self, struct run *run, struct err *err)
 		.claim = { .url = a->url,
 			.worker = a->worker,
 			.lease_ms = a->lease_ms,
-			.attempts = a->attempts,
-			.leaves_own = run_is_outlived(run) },
+			.attempts = a->attempts },
 	};
+}
 
+static int app_check(void *self, struct run *run, struct err *err)
+{
+	const struct lanes_settings settings = settings_of(self);
+
+	return lanes_check(&settings, run_conf(run), err);
+}
+
+static int app_open(void *self, struct run *run, struct err *err)
+{
+	struct app *a = self;
+	struct lanes_settings settings = settings_of(a);
+
+	settings.claim.leaves_own = run_is_outlived(run);
 	a->run = run;
 	if (app_check(self, run, err) != 0) {
 		return -1;

@@ -19,9 +19,11 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/redis_url.h"
 #include "queue/hold.h"
 #include "queue/key.h"
 #include "queue/waiter.h"
+#include "record/conf.h"
 
 enum {
 	LOOK_ANYWAY_MS = 5000,
@@ -241,21 +243,45 @@ static int open_under_own_name(
 	return -1;
 }
 
+int lanes_check(const struct lanes_settings *settings, const struct conf *conf,
+	struct err *err)
+{
+	const struct claim_settings *claim = &settings->claim;
+
+	if (settings->count == 0) {
+		return err_usage(err, 0,
+			"no queue is named: neither by --queue nor by push.conf");
+	}
+	if (claim->lease_ms <= 0) {
+		return err_usage(err, 0, "%s must be longer than 0",
+			conf_duration_ms(conf_at(conf, "pop.lease"), 1) <= 0
+				? "'pop.lease'"
+				: "--lease");
+	}
+	if (redis_url_check(claim->url, err) != 0) {
+		conf_blame(conf, "redis", claim->url, err);
+		return -1;
+	}
+	if (claim->worker != NULL &&
+		claim_check_worker(claim->worker, err) != 0) {
+		conf_blame(conf, "worker", NULL, err);
+		return -1;
+	}
+	if (claim_check_queues(settings->queues, settings->count, err) != 0) {
+		conf_blame(conf, "queues", NULL, err);
+		return -1;
+	}
+	return 0;
+}
+
 int lanes_open(struct lanes **out, const struct lanes_settings *settings,
 	struct loop *loop, lanes_wake_cb *on_wake, void *self, struct err *err)
 {
-	struct lanes *l;
+	struct lanes *l = mem_array(1, sizeof(*l));
 	int64_t quarter = settings->window / WAKE_SHARE;
 	bool is_in_use = false;
 	int result;
 
-	if (settings->count == 0) {
-		return err_usage(err, 0, "no queue is named");
-	}
-	if (claim_check_queues(settings->queues, settings->count, err) != 0) {
-		return -1;
-	}
-	l = mem_array(1, sizeof(*l));
 	l->loop = loop;
 	l->on_wake = on_wake;
 	l->self = self;

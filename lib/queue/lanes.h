@@ -21,6 +21,7 @@
 #include "base/loop.h"
 #include "queue/claim.h"
 
+struct conf;
 struct lanes;
 
 struct lanes_settings {
@@ -31,14 +32,19 @@ struct lanes_settings {
 	struct claim_settings claim;
 };
 
+/* A usage failure for what lanes_open() could never open, without asking anybody;
+ * it names the member of push.conf that says so, if one does. */
+int lanes_check(const struct lanes_settings *settings, const struct conf *conf,
+	struct err *err) MUST_CHECK;
+
 /* Told from the loop, when lanes_take() may have something again. */
 typedef void lanes_wake_cb(void *self);
 
 /*
- * Opens all; may wait for a worker's name (hold.h).  Without one, the worker is
- * the first of HOST, HOST.2, HOST.3 ... that no live process has on any of the
- * queues: so each chain of a host finds a name, and after a crash the same again.
- * Usage failures for wrong names and URL, else temporary.
+ * Opens all that lanes_check() agrees to; may wait for a worker's name (hold.h).
+ * Without one, the worker is the first of HOST, HOST.2, HOST.3 ... that no live
+ * process has on any of the queues: so each chain of a host finds a name, and
+ * after a crash the same again.  A failure is temporary, unless what the URL names is wrong.
  */
 enum { LANES_NAMES_MOST = 256 };
 int lanes_open(struct lanes **out, const struct lanes_settings *settings,
