@@ -78,7 +78,7 @@ static const struct opt_program program = {
 	.seen = &seen,
 };
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading --- */
 
 static void app_read_line(struct app *a)
 {
@@ -147,7 +147,7 @@ static void app_on_signal(void *self, int signo)
 	}
 }
 
-/* --- life ------------------------------------------------------------------ */
+/* --- life --- */
 
 static int app_run(struct app *a, struct err *err)
 {

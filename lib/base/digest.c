@@ -82,7 +82,7 @@ struct digest digest_of_parts(const struct digest_part *parts, size_t count)
 	return d;
 }
 
-/* --- SipHash: Aumasson and Bernstein, 2012, with the finish for 128 bits ------ */
+/* --- SipHash: Aumasson and Bernstein, 2012, with the finish for 128 bits --- */
 
 /* Passed by value, so that it stays in registers: a name is a round or two. */
 struct sip {

@@ -121,7 +121,7 @@ static void sweep(struct loop *l)
 	l->has_dead = false;
 }
 
-/* --- timers: a binary heap whose members know their place ------------------ */
+/* --- timers: a binary heap whose members know their place --- */
 
 static void place(struct loop *l, size_t at, struct loop_timer *t)
 {
@@ -217,7 +217,7 @@ static int fire(struct loop *l)
 	return calls;
 }
 
-/* --- signals --------------------------------------------------------------- */
+/* --- signals --- */
 
 static void on_signal(int signo)
 {
@@ -284,7 +284,7 @@ int loop_signal(struct loop *l, int signo, loop_signal_cb *cb, void *self,
 	return 0;
 }
 
-/* --- the turn -------------------------------------------------------------- */
+/* --- the turn --- */
 
 static int wait_ms(const struct loop *l, int64_t max_wait_us)
 {

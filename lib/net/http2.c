@@ -13,7 +13,7 @@ enum {
 	STREAM_ID_LAST = 0x40000000, /* long before they run out: replaced */
 };
 
-/* --- requests ------------------------------------------------------------- */
+/* --- requests --- */
 
 void http2_request_init(struct http2_request *q)
 {
@@ -109,7 +109,7 @@ void http2_end(struct http2_request *q, uint32_t error_code)
 	http2_answer_free(answer);
 }
 
-/* --- the connection's state -------------------------------------------------- */
+/* --- the connection's state --- */
 
 void http2_wake(struct http2 *c)
 {
@@ -140,7 +140,7 @@ void http2_end_all(struct http2 *c)
 	c->events->on_closed(c->self, c->is_lost ? &c->err : NULL);
 }
 
-/* --- the watchdog ------------------------------------------------------------------ */
+/* --- the watchdog --- */
 
 void http2_ping(struct http2 *c)
 {
@@ -188,7 +188,7 @@ void http2_greeted(struct http2 *c)
 	c->events->on_ready(c->self);
 }
 
-/* --- opening ----------------------------------------------------------------------- */
+/* --- opening --- */
 
 static void http2_greet(struct http2 *c)
 {
@@ -249,7 +249,7 @@ struct http2 *http2_open(struct loop *l, const struct http2_target *target,
 	return c;
 }
 
-/* --- in use ------------------------------------------------------------------------- */
+/* --- in use --- */
 
 size_t http2_in_flight(const struct http2 *c)
 {

@@ -12,7 +12,7 @@
 
 enum { READS_PER_TURN = 64 /* then others have a turn */ };
 
-/* --- reading ------------------------------------------------------------------- */
+/* --- reading --- */
 
 static void http2_read(struct http2 *c)
 {
@@ -49,7 +49,7 @@ static void http2_read(struct http2 *c)
 		true; /* it may be inside TLS, where poll does not see it */
 }
 
-/* --- writing ------------------------------------------------------------------- */
+/* --- writing --- */
 
 /* Has the next frame in `rest'; false when there is none. */
 static bool http2_next_frame(struct http2 *c)
@@ -174,7 +174,7 @@ void http2_settle(struct http2 *c)
 	}
 }
 
-/* --- the loop's callbacks --------------------------------------------------------- */
+/* --- the loop's callbacks --- */
 
 void http2_on_flush_due(void *self)
 {

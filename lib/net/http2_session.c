@@ -11,7 +11,7 @@ static struct http2_request *http2_request_of(
 	return nghttp2_session_get_stream_user_data(session, stream_id);
 }
 
-/* --- answers --------------------------------------------------------------------- */
+/* --- answers --- */
 
 static int http2_on_begin_headers(
 	nghttp2_session *session, const nghttp2_frame *frame, void *self)
@@ -158,7 +158,7 @@ static int http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
 	return 0;
 }
 
-/* --- requests -------------------------------------------------------------------- */
+/* --- requests --- */
 
 static int http2_on_frame_packed(
 	nghttp2_session *session, const nghttp2_frame *frame, void *self)
@@ -239,7 +239,7 @@ int32_t http2_session_submit(
 		c->session, NULL, nv, count, q->body.len > 0 ? &body : NULL, q);
 }
 
-/* --- opening --------------------------------------------------------------------- */
+/* --- opening --- */
 
 /* NULL when there is no memory. */
 static nghttp2_session *http2_session(struct http2 *c)

@@ -38,7 +38,7 @@ static BIO *bio_of(struct span bytes)
 	return bio;
 }
 
-/* --- PKCS #12 ----------------------------------------------------------------- */
+/* --- PKCS #12 --- */
 
 /* May leave some members unset.  False: not with this password. */
 static bool identity_unpack(
@@ -76,7 +76,7 @@ static int identity_from_box(
 		"'openssl pkcs12'");
 }
 
-/* --- PEM ---------------------------------------------------------------------- */
+/* --- PEM --- */
 
 static int on_password(char *dst, int size, int is_for_writing, void *self)
 {
@@ -125,7 +125,7 @@ static int identity_from_pem(struct identity *id,
 	return 0;
 }
 
-/* --- what it says --------------------------------------------------------------- */
+/* --- what it says --- */
 
 static char *identity_read_user(const X509 *certificate)
 {

@@ -84,7 +84,7 @@ static redisReply *node_new(const redisReadTask *task)
 	return &node->reply;
 }
 
-/* --- what the reader calls ------------------------------------------------- */
+/* --- what the reader calls --- */
 
 static void *create_string(const redisReadTask *task, char *text, size_t len)
 {

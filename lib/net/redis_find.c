@@ -47,7 +47,7 @@ void redis_node_set(struct redis_node *n, const struct redis_url *u,
 	buf_release(&name);
 }
 
-/* --- asking ---------------------------------------------------------------- */
+/* --- asking --- */
 
 /* The answer of one host of the URL; the caller frees it.  Or NULL. */
 static redisReply *ask_one(const struct redis_url *u, size_t which, int argc,
@@ -99,7 +99,7 @@ static bool is_list(const redisReply *reply, size_t least)
 	return reply->type == REDIS_REPLY_ARRAY && reply->elements >= least;
 }
 
-/* --- Sentinels ------------------------------------------------------------- */
+/* --- Sentinels --- */
 
 int redis_find_primary(const struct redis_url *u, size_t *first,
 	struct redis_node *out, struct err *err)
@@ -158,7 +158,7 @@ int redis_check_primary(struct redisContext *c, const char *name,
 	return failed;
 }
 
-/* --- clusters -------------------------------------------------------------- */
+/* --- clusters --- */
 
 void redis_map_release(struct redis_map *map)
 {

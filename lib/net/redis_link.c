@@ -22,7 +22,7 @@
 
 enum { PASSWORD_MAX_BYTES = 4096, MS_PER_S = 1000 };
 
-/* --- errors in plain words ------------------------------------------------- */
+/* --- errors in plain words --- */
 
 /* Redis' error codes (the first word of the answer), from redis.io "Redis
  * serialization protocol" and the texts in the server, read 2026-11. */
@@ -92,7 +92,7 @@ int redis_link_lost(const struct redisContext *c, const char *name,
 	return err_set(err, 0, "%s: connection lost: %s", name, c->errstr);
 }
 
-/* --- TLS ------------------------------------------------------------------- */
+/* --- TLS --- */
 
 #ifdef HAVE_HIREDIS_SSL
 static int tls_context(
@@ -179,7 +179,7 @@ static int start_tls(const struct redis_url *u, redisContext *c,
 }
 #endif
 
-/* --- greeting -------------------------------------------------------------- */
+/* --- greeting --- */
 
 struct greeting {
 	const struct redis_url *url;
@@ -265,7 +265,7 @@ static int greet_all(struct greeting *g, struct err *err)
 		       : greet(g, 2, (const char *[]){ "SELECT", db }, err);
 }
 
-/* --- connecting ------------------------------------------------------------ */
+/* --- connecting --- */
 
 static int set_up(struct greeting *g, struct timeval limit, struct err *err)
 {

@@ -19,7 +19,7 @@ enum {
 	PAUSE_ELECTED_MS = 1000,
 };
 
-/* --- letting go ------------------------------------------------------------ */
+/* --- letting go --- */
 
 void redis_due_release(struct due *d)
 {
@@ -96,7 +96,7 @@ int redis_lose(struct redis *r, size_t link, struct err *err)
 	return err_copy(err, &why);
 }
 
-/* --- connecting ------------------------------------------------------------ */
+/* --- connecting --- */
 
 static int64_t jittered(struct redis *r, int64_t ms)
 {

@@ -40,7 +40,7 @@ static int check_queue(const char *queue, struct err *err)
 		       : err_usage(err, 0, "'%s' is no name of a queue", queue);
 }
 
-/* --- dead letters ---------------------------------------------------------- */
+/* --- dead letters --- */
 
 int admin_letters(struct redis *r, const char *queue,
 	const struct admin_letters *want, struct admin_counts *counts,
@@ -102,7 +102,7 @@ int admin_letters(struct redis *r, const char *queue,
 	return result;
 }
 
-/* --- cancelling ------------------------------------------------------------ */
+/* --- cancelling --- */
 
 struct walk {
 	struct redis *redis;

@@ -55,7 +55,7 @@ struct claim {
 	struct buf names; /* receipts and uids of the batch */
 };
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening --- */
 
 static int take_back(struct claim *c, bool leaves, struct err *err)
 {
@@ -209,7 +209,7 @@ void claim_close(struct claim *c)
 	mem_free(c);
 }
 
-/* --- reading entries ------------------------------------------------------- */
+/* --- reading entries --- */
 
 /* Reads an entry that came back. */
 static void read_entry(struct claim_entry *e, struct span text)
@@ -278,7 +278,7 @@ static void set_names(struct claim *c)
 	}
 }
 
-/* --- claiming -------------------------------------------------------------- */
+/* --- claiming --- */
 
 static struct span int_text(char dst[20], int64_t n)
 {

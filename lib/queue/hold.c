@@ -27,7 +27,7 @@ struct hold {
 	bool is_in_use;    /* another live process has the name */
 };
 
-/* --- who a process is ------------------------------------------------------ */
+/* --- who a process is --- */
 
 /* The word a file of /proc holds, or "-". */
 static void put_boot(struct buf *out)
@@ -124,7 +124,7 @@ static int64_t pid_here(const struct hold *h, const char *holder)
 	return num_parse(number, 1, INT64_MAX, &pid) == 0 ? pid : 0;
 }
 
-/* --- the key --------------------------------------------------------------- */
+/* --- the key --- */
 
 /* 0: ours; 1: somebody else's, *holder (the caller frees it) with *left_ms to
  * live; -1. */

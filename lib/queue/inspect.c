@@ -20,7 +20,7 @@ enum {
 /* A mark is a claim of the last minute (or of the lease, when longer). */
 static const char marks_most[] = "20000";
 
-/* --- asking ---------------------------------------------------------------- */
+/* --- asking --- */
 
 static int64_t age_of(struct span task, int64_t now_unix_ms)
 {
@@ -124,7 +124,7 @@ void inspect_release(struct inspect *i)
 	*i = (struct inspect){ 0 };
 }
 
-/* --- showing --------------------------------------------------------------- */
+/* --- showing --- */
 
 /* A duration for people: the largest unit that fits; "-" when negative. */
 static const char *age_text(char dst[AGE_BYTES], int64_t ms)

@@ -61,7 +61,7 @@ struct lanes {
 	char *worker; /* owned */
 };
 
-/* --- waiting --------------------------------------------------------------- */
+/* --- waiting --- */
 
 static void on_entries(void *self)
 {
@@ -157,7 +157,7 @@ static void on_renew(void *self)
 		l->loop, &l->renew, (int64_t)HOLD_RENEW_MS * 1000, on_renew, l);
 }
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening --- */
 
 static int lane_init(struct lane *lane, struct lanes *l, const char *queue,
 	const struct claim_settings *settings, bool *is_in_use, struct err *err)
@@ -320,7 +320,7 @@ void lanes_close(struct lanes *l)
 	mem_free(l);
 }
 
-/* --- claiming -------------------------------------------------------------- */
+/* --- claiming --- */
 
 static int64_t room_of(const struct lanes *l, size_t i)
 {

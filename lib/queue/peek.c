@@ -36,7 +36,7 @@ struct look {
 	struct buf line;
 };
 
-/* --- lines ----------------------------------------------------------------- */
+/* --- lines --- */
 
 static void begin_line(struct look *l)
 {
@@ -162,7 +162,7 @@ static bool show_in_flight(
 	return end_line(l);
 }
 
-/* --- pages ----------------------------------------------------------------- */
+/* --- pages --- */
 
 static struct span number(char dst[NUMBER_BYTES], int64_t n)
 {
@@ -324,7 +324,7 @@ int peek_queue(struct redis *r, const char *queue, const struct peek *want,
 	return result;
 }
 
-/* --- feedback -------------------------------------------------------------- */
+/* --- feedback --- */
 
 static void put_told(struct buf *line, const char *queue, struct span id,
 	const struct redis_reply *pairs)

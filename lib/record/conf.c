@@ -19,7 +19,7 @@ struct conf {
 	struct buf text;      /* as it was read */
 };
 
-/* --- loading --------------------------------------------------------------- */
+/* --- loading --- */
 
 /* The line of the member that a message is about; 0: it names none. */
 static size_t line_of(const struct conf *c, const char *message)
@@ -172,7 +172,7 @@ void conf_free(struct conf *c)
 	}
 }
 
-/* --- asking ---------------------------------------------------------------- */
+/* --- asking --- */
 
 const struct json *conf_root(const struct conf *c)
 {

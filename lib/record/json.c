@@ -12,7 +12,7 @@
 /* Times a byte: that byte eight times. */
 #define EACH_BYTE UINT64_C(0x0101010101010101)
 
-/* --- documents ------------------------------------------------------------- */
+/* --- documents --- */
 
 static size_t line_of(const char *text, size_t len, size_t at)
 {
@@ -53,7 +53,7 @@ const struct json *json_root(const struct json_doc *doc)
 	return json_ours(yyjson_doc_get_root((yyjson_doc *)(uintptr_t)doc));
 }
 
-/* --- documents in reused memory -------------------------------------------- */
+/* --- documents in reused memory --- */
 
 static void *arena_malloc(void *ctx, size_t size)
 {
@@ -97,7 +97,7 @@ const struct json *json_parse_in_place(
 	return json_ours(yyjson_doc_get_root(doc));
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading --- */
 
 enum json_type json_type(const struct json *v)
 {
@@ -243,7 +243,7 @@ const struct json *json_next(struct json_iter *it)
 	return json_ours(at);
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing --- */
 
 void json_write(struct buf *b, const struct json *v)
 {

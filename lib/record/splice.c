@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-/* --- walking the bytes of an object that was parsed before ----------------- */
+/* --- walking the bytes of an object that was parsed before --- */
 
 static bool is_blank(char c)
 {
@@ -153,7 +153,7 @@ struct span body_trace(const struct record_body *b)
 	return (struct span){ open, (size_t)(all.ptr + all.len - open) };
 }
 
-/* --- adding ---------------------------------------------------------------- */
+/* --- adding --- */
 
 static void put_name(struct buf *b, const char *name)
 {
@@ -189,7 +189,7 @@ void record_add(struct record *r, const char *name, struct span json)
 	buf_put(&r->body->members, json.ptr, json.len);
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing --- */
 
 static void put_stamp(struct buf *out, struct record *r, const char *node,
 	int64_t out_unix_us)

@@ -37,7 +37,7 @@ struct chain {
 	bool is_over;
 };
 
-/* --- starting --------------------------------------------------------------- */
+/* --- starting --- */
 
 static void check_ready(void *self)
 {
@@ -135,7 +135,7 @@ int chain_start(struct chain *c, struct err *err)
 	return 0;
 }
 
-/* --- ending ------------------------------------------------------------------ */
+/* --- ending --- */
 
 static void on_kill(void *self)
 {

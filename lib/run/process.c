@@ -45,7 +45,7 @@ int process_pipe(int ends[2], struct err *err)
 	return 0;
 }
 
-/* --- in the child ---------------------------------------------------------- */
+/* --- in the child --- */
 
 /* Makes `to' what `from' is, for the program to come. */
 static void give(int from, int to)
@@ -90,7 +90,7 @@ static _Noreturn void become(const struct program *program, pid_t parent,
 	_exit(EXIT_TEMP);
 }
 
-/* --- its life --------------------------------------------------------------- */
+/* --- its life --- */
 
 void process_stop_listening(struct process *p)
 {

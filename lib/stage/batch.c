@@ -17,7 +17,7 @@ enum {
 	TELL_AGAIN_MS = 60 * 1000,
 };
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing --- */
 
 void run_hold(struct run *run, struct record *r)
 {
@@ -88,7 +88,7 @@ void run_emit_at(struct run *run, struct record *r, int64_t now_unix_us)
 	write_record(run, r, now_unix_us, BATCH_BYTES);
 }
 
-/* --- a batch --------------------------------------------------------------- */
+/* --- a batch --- */
 
 static void expire(struct record *r)
 {

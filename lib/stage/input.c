@@ -202,7 +202,7 @@ void input_close(struct input *in)
 	mem_free(in);
 }
 
-/* --- lines ----------------------------------------------------------------- */
+/* --- lines --- */
 
 /* What was read so far of a line that is too long: keep its head, drop it. */
 static void skip_read(struct source *s)

@@ -11,7 +11,7 @@
 
 enum { HELP_COLUMN = 26 };
 
-/* --- help ------------------------------------------------------------------ */
+/* --- help --- */
 
 static void print_row(const struct opt *o)
 {
@@ -90,7 +90,7 @@ static _Noreturn void print_help(const struct opt_program *p)
 	exit(fflush(stdout) == 0 ? EXIT_OK : EXIT_TEMP);
 }
 
-/* --- values ---------------------------------------------------------------- */
+/* --- values --- */
 
 /* What a value of this type looks like, for messages. */
 static const char *wanted(enum opt_type type)
@@ -175,7 +175,7 @@ static void mark_seen(struct opt_seen *seen, const void *target)
 	}
 }
 
-/* --- the command line ------------------------------------------------------ */
+/* --- the command line --- */
 
 static const struct opt *find(
 	const struct opt *rows, const char *name, size_t len, char letter)
@@ -295,7 +295,7 @@ int opt_parse_words(const struct opt_program *p, char **argv,
 	}
 }
 
-/* --- push.conf ------------------------------------------------------------- */
+/* --- push.conf --- */
 
 static int set_from(const struct opt *o, const struct conf *conf,
 	const struct json *v, struct err *err)

@@ -11,7 +11,7 @@
 
 enum { TICK_US = 1000 * 1000 };
 
-/* --- what a running stage may ask ------------------------------------------ */
+/* --- what a running stage may ask --- */
 
 struct loop *run_loop(struct run *run)
 {
@@ -97,7 +97,7 @@ void run_finish(struct run *run)
 		run->options->drain_ms * 1000, on_drain_limit, run);
 }
 
-/* --- the loop -------------------------------------------------------------- */
+/* --- the loop --- */
 
 static bool is_done(struct run *run)
 {
@@ -157,7 +157,7 @@ void run_until_done(struct run *run)
 	}
 }
 
-/* --- signals --------------------------------------------------------------- */
+/* --- signals --- */
 
 static void on_term(void *self, int signo)
 {

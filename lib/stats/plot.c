@@ -32,7 +32,7 @@ static bool ends_in(const char *path, const char *ending)
 	return len > n && strcmp(path + len - n, ending) == 0;
 }
 
-/* --- the program ------------------------------------------------------------- */
+/* --- the program --- */
 
 /* In single quotes, where only these themselves are special. */
 static void put_quoted(struct buf *out, const char *text)
@@ -285,7 +285,7 @@ static void put_script(const struct stats *s, const char *path,
 	put_panels(s, &all, ranges, out);
 }
 
-/* --- the file ---------------------------------------------------------------- */
+/* --- the file --- */
 
 int plot_check(const char *path, struct err *err)
 {

@@ -11,7 +11,7 @@
 
 enum { PROGRESS_BYTES = 64 * 1024 * 1024 };
 
-/* --- bytes ----------------------------------------------------------------- */
+/* --- bytes --- */
 
 static bool holds(struct span line, struct span text)
 {
@@ -54,7 +54,7 @@ bool search_may_hold(struct span text, struct span line)
 	       holds(line, span_of("\\u"));
 }
 
-/* --- blocks ---------------------------------------------------------------- */
+/* --- blocks --- */
 
 static bool look(struct search *s, const char *from, const char *to)
 {

@@ -39,7 +39,7 @@ int watch_print(
 	return result;
 }
 
-/* --- another process ------------------------------------------------------- */
+/* --- another process --- */
 
 struct watch {
 	struct loop *loop;

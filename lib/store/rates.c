@@ -99,7 +99,7 @@ void rates_close(struct rates *rates)
 	}
 }
 
-/* --- here ------------------------------------------------------------------ */
+/* --- here --- */
 
 /* Throws buckets away that are full again, which are as good as new ones. */
 static void sweep(struct rates *rates, int64_t now_unix_us)
@@ -145,7 +145,7 @@ static void take_here(struct rates *rates, struct rate_ask *ask)
 	rate_take(ask, &rates->full_us[e->count - 1]);
 }
 
-/* --- in Redis -------------------------------------------------------------- */
+/* --- in Redis --- */
 
 /* Gives each ask the number of its key; the number of keys. */
 static size_t group(struct rates *rates, struct rate_ask *asks, size_t count)

@@ -63,7 +63,7 @@ size_t risk_state_stop_count(const struct risk_state *s)
 	return s->stop_count;
 }
 
-/* --- where things are ------------------------------------------------------ */
+/* --- where things are --- */
 
 static void on_stops(void *self, const struct stops *stops)
 {
@@ -162,7 +162,7 @@ int risk_state_follow(struct risk_state *s, const struct risk_rules *rules,
 	return watch_stops(s, s->is_replay ? "none" : stops_url, err);
 }
 
-/* --- surges ---------------------------------------------------------------- */
+/* --- surges --- */
 
 static void make_room(struct risk_state *s, size_t room)
 {

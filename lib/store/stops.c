@@ -32,7 +32,7 @@ int stop_kind_parse(struct span name, enum stop_kind *out)
 	return -1;
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing --- */
 
 /* Another text than any before, whoever writes it. */
 static void make_version(char version[STOPS_VERSION_BYTES])
@@ -121,7 +121,7 @@ out:
 	return result;
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading --- */
 
 static int compare(const void *a, const void *b)
 {

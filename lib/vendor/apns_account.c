@@ -48,7 +48,7 @@ static char *take_text(const struct json *settings, const char *name)
 	return text.len > 0 ? mem_dup(text.ptr, text.len) : NULL;
 }
 
-/* --- with a key ------------------------------------------------------------- */
+/* --- with a key --- */
 
 static int account_read_key(struct apns_account *a, const struct conf *conf,
 	const struct json *settings, struct err *err)
@@ -78,7 +78,7 @@ static int account_read_key(struct apns_account *a, const struct conf *conf,
 	return result;
 }
 
-/* --- with a certificate ------------------------------------------------------- */
+/* --- with a certificate --- */
 
 /* The first line: files are written by editors, which end lines. */
 static struct span first_line(const struct buf *text)
@@ -151,7 +151,7 @@ static int account_read_certificate(struct apns_account *a,
 	return result;
 }
 
-/* --- both ---------------------------------------------------------------------- */
+/* --- both --- */
 
 static int account_read(struct apns_account *a, const struct conf *conf,
 	const struct json *settings, struct err *err)

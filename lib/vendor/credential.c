@@ -35,7 +35,7 @@ struct credentials {
 	struct credential *first; /* owned */
 };
 
-/* --- tokens ------------------------------------------------------------------ */
+/* --- tokens --- */
 
 static struct token *token_new(const char *scheme, struct span secret)
 {
@@ -240,7 +240,7 @@ void credential_drop_token(struct credential *c, const struct token *t)
 	}
 }
 
-/* --- apps and credentials -------------------------------------------------------- */
+/* --- apps and credentials --- */
 
 struct app *app_hold(struct app *a)
 {

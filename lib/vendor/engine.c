@@ -11,7 +11,7 @@ enum {
 	HOST_MAX_BYTES = 250,
 };
 
-/* --- pools ------------------------------------------------------------------------ */
+/* --- pools --- */
 
 struct pool *engine_pool(
 	struct engine *e, struct credential *c, size_t endpoint)
@@ -26,7 +26,7 @@ struct pool *engine_pool(
 	return c->pools[endpoint];
 }
 
-/* --- what the pools tell ------------------------------------------------------------- */
+/* --- what the pools tell --- */
 
 static void engine_on_written(void *self, struct flight *f)
 {
@@ -98,7 +98,7 @@ static void engine_on_token(void *self, struct credential *c)
 	}
 }
 
-/* --- records in ----------------------------------------------------------------------- */
+/* --- records in --- */
 
 /* The app of a record, or NULL and why it cannot be sent. */
 static struct app *engine_app(
@@ -231,7 +231,7 @@ void engine_rehearse(struct engine *e, struct record *r)
 	request_release(&req);
 }
 
-/* --- life --------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static int engine_check_url(const char *url, struct err *err)
 {

@@ -12,7 +12,7 @@ enum {
 	AMBIGUOUS_MS = 1000,
 };
 
-/* --- how a flight ends ----------------------------------------------------------- */
+/* --- how a flight ends --- */
 
 static void engine_decide(const struct engine *e, struct record *r,
 	enum reason reason, int64_t after_ms)
@@ -82,7 +82,7 @@ void engine_unsent(struct engine *e, struct flight *f, const char *why,
 	engine_conclude(e, f, reason, after_ms);
 }
 
-/* --- sending, and sending again, in this process -------------------------------------------------- */
+/* --- sending, and sending again, in this process --- */
 
 bool engine_build(struct engine *e, struct flight *f)
 {

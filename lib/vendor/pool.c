@@ -10,7 +10,7 @@
 
 enum { CODED_MAX_BYTES = 16 * 1024 };
 
-/* --- sending ---------------------------------------------------------------------- */
+/* --- sending --- */
 
 void pool_pump(struct pool *p)
 {
@@ -106,7 +106,7 @@ struct flight *pool_first_waiting(const struct pool *p)
 	return p->waiting.first;
 }
 
-/* --- life --------------------------------------------------------------------------- */
+/* --- life --- */
 
 /* Host and port as :authority wants them; the default port is left out. */
 static void pool_set_authority(struct pool *p, const char *url)

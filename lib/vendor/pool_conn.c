@@ -10,7 +10,7 @@ enum {
 	BURST = 32, /* requests in a row on one connection, for full records */
 };
 
-/* --- sending ---------------------------------------------------------------------- */
+/* --- sending --- */
 
 static struct http2_field field_of(
 	const char *name, struct span value, bool is_unindexed)
@@ -111,7 +111,7 @@ struct conn *pool_pick(struct pool *p, const struct flight *f)
 	return best;
 }
 
-/* --- what they tell ----------------------------------------------------------------- */
+/* --- what they tell --- */
 
 static void conn_on_ready(void *self)
 {

@@ -10,7 +10,7 @@ enum {
 	STALL_MS = 2 * 1000, /* without an answer */
 };
 
-/* --- the breaker ------------------------------------------------------------------ */
+/* --- the breaker --- */
 
 static void pool_tell(struct pool *p, enum breaker_event event)
 {
@@ -52,7 +52,7 @@ bool pool_is_broken(const struct pool *p)
 	return p->breaker.state != BREAKER_CLOSED;
 }
 
-/* --- obstacles ------------------------------------------------------------------ */
+/* --- obstacles --- */
 
 static struct obstacle obstacle_until(
 	enum reason reason, int64_t until_mono_ms, int64_t now_mono_ms)

@@ -20,7 +20,7 @@ enum {
 	ESCAPE_CODE_BYTES = 6,
 };
 
-/* --- characters ------------------------------------------------------------------ */
+/* --- characters --- */
 
 /* One as it is written: itself in UTF-8, or an escape. */
 struct character {
@@ -98,7 +98,7 @@ static bool is_flag_half(uint32_t c)
 	return c >= 0x1f1e6 && c <= 0x1f1ff;
 }
 
-/* --- signs ------------------------------------------------------------------------- */
+/* --- signs --- */
 
 /* The sign that the text begins with. */
 static struct character sign_at(struct span s)

@@ -163,7 +163,7 @@ const char *apns_reason_of(int status)
 	return NULL;
 }
 
-/* --- provider tokens ---------------------------------------------------------- */
+/* --- provider tokens --- */
 
 static void bearer_release(struct bearer *b)
 {
@@ -301,7 +301,7 @@ static const char *check_bearer(struct apns *a, struct exchange *x)
 	return NULL;
 }
 
-/* --- the rest of the head ------------------------------------------------------ */
+/* --- the rest of the head --- */
 
 static bool is_digits(struct span s)
 {
@@ -527,7 +527,7 @@ static const char *check_broadcast(struct apns *a, struct exchange *x)
 		       : reason;
 }
 
-/* --- the vendor's three functions ----------------------------------------------- */
+/* --- the vendor's three functions --- */
 
 static struct span behind(struct span path, const char *prefix)
 {

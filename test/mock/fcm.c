@@ -90,7 +90,7 @@ static bool refuse_in(struct exchange *x, const char *where, struct span name,
 	return refuse(x, field, detail);
 }
 
-/* --- members -------------------------------------------------------------------- */
+/* --- members --- */
 
 /* A member that a message object may have, under both spellings of protobuf's
  * JSON. */

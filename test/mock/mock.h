@@ -41,7 +41,7 @@ struct mock {
 	size_t window_bytes;       /* HTTP/2 window of a connection */
 };
 
-/* --- listener.c ------------------------------------------------------------ */
+/* --- listener.c --- */
 
 enum { LISTENERS_MAX = VENDOR_COUNT + 1 };
 
@@ -67,7 +67,7 @@ int listener_open(struct listener *l, const char *address, int port,
 	struct err *err) MUST_CHECK;
 void listener_close(struct listener *l);
 
-/* --- connection.c ---------------------------------------------------------- */
+/* --- connection.c --- */
 
 /* Takes the accepted descriptor. */
 void connection_open(struct mock *m, int fd, const struct listener *l);
@@ -90,7 +90,7 @@ void connection_reorder_all(struct mock *m);
 
 void connection_close_all(struct mock *m);
 
-/* --- answer.c -------------------------------------------------------------- */
+/* --- answer.c --- */
 
 /* Value of a date field: the vendor's time. */
 struct span answer_date(struct exchange *x);

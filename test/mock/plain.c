@@ -25,7 +25,7 @@ struct plain {
 	bool is_over;
 };
 
-/* --- reading a request ---------------------------------------------------------- */
+/* --- reading a request --- */
 
 /* RFC 9110 section 5.6.2. */
 static bool is_token(struct span s)
@@ -166,7 +166,7 @@ static int read_head(struct plain *p, struct span head)
 	return p->body_bytes > BODY_MAX_BYTES ? 413 : 0;
 }
 
-/* --- answering ------------------------------------------------------------------- */
+/* --- answering --- */
 
 static const char *phrase_of(int status)
 {
@@ -232,7 +232,7 @@ static void plain_answer(struct exchange *x)
 	connection_touch(c);
 }
 
-/* --- the connection -------------------------------------------------------------- */
+/* --- the connection --- */
 
 static void plain_eat(struct plain *p, size_t len)
 {

@@ -28,7 +28,7 @@ struct sentry {
 	const struct control *control;
 };
 
-/* --- who sends ----------------------------------------------------------------- */
+/* --- who sends --- */
 
 /* The value of `name' in "Sentry name=value, name=value". */
 static struct span auth_member(struct span auth, const char *name)
@@ -97,7 +97,7 @@ static bool check_sender(const struct sentry *s, struct exchange *x)
 	return true;
 }
 
-/* --- the event ------------------------------------------------------------------ */
+/* --- the event --- */
 
 static bool is_id(struct span s)
 {
@@ -293,7 +293,7 @@ static const char *event_problem(const struct json *event)
 	return NULL;
 }
 
-/* --- the envelope --------------------------------------------------------------- */
+/* --- the envelope --- */
 
 struct envelope {
 	struct json_doc *head; /* all owned */

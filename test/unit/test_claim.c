@@ -14,7 +14,7 @@
 static struct server server;
 static struct redis *direct; /* beside what is tested */
 
-/* --- a wire that can be cut ------------------------------------------------- */
+/* --- a wire that can be cut --- */
 
 static char relay_path[108];
 static char relay_url[128];
@@ -107,7 +107,7 @@ static void relay_start(void)
 	(void)close(listener);
 }
 
-/* --- what the tests say ------------------------------------------------------ */
+/* --- what the tests say --- */
 
 static void begin(void)
 {
@@ -178,7 +178,7 @@ static const struct claim_batch *take(struct claim *c)
 	return b;
 }
 
-/* --- the tests ---------------------------------------------------------------- */
+/* --- the tests --- */
 
 static void claim_gives_oldest_first_with_names_and_counts(void)
 {

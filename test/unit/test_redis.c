@@ -303,7 +303,7 @@ static void credentials_are_shown_and_refusals_need_a_person(void)
 	end(r);
 }
 
-/* --- a server that hangs up in the middle ----------------------------------- */
+/* --- a server that hangs up in the middle --- */
 
 static const char canned[] = "+OK\r\n$7\r\nhel\r\nlo\r\n*2\r\n:17\r\n$-1\r\n";
 enum { CANNED_LEN = sizeof(canned) - 1 };
