@@ -44,7 +44,8 @@ typedef void lanes_wake_cb(void *self);
  * Opens all that lanes_check() agrees to; may wait for a worker's name (hold.h).
  * Without one, the worker is the first of HOST, HOST.2, HOST.3 ... that no live
  * process has on any of the queues: so each chain of a host finds a name, and
- * after a crash the same again.  A failure is temporary, unless what the URL names is wrong.
+ * after a crash the same again.  A failure is temporary, unless what the URL
+ * names is wrong.
  */
 enum { LANES_NAMES_MOST = 256 };
 int lanes_open(struct lanes **out, const struct lanes_settings *settings,

@@ -26,8 +26,8 @@
 		"log more" }
 /* clang-format on */
 
-/* What --log-format and --verbose ask for; the texts as log_open() has them, `format'
- * is "auto" by default. */
+/* What --log-format and --verbose ask for; the texts as log_open() has them,
+ * `format' is "auto" by default. */
 int options_open_log(const char *program, const char *node, const char *format,
 	bool is_verbose, struct err *err) MUST_CHECK;
 

@@ -1,9 +1,9 @@
 /*
  * What a vendor's answer means: the row type of the vendors' tables.
  *
- * The tables themselves, with their sources, are in apns_answer.c and fcm_answer.c.  An
- * answer gives the reason the record ends with when nothing more is tried, and
- * the one thing that the engine may do before that.
+ * The tables themselves, with their sources, are in apns_answer.c and
+ * fcm_answer.c.  An answer gives the reason the record ends with when nothing more
+ * is tried, and the one thing that the engine may do before that.
  */
 #ifndef PUSH_WIRE_ANSWER_H
 #define PUSH_WIRE_ANSWER_H

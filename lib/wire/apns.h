@@ -50,9 +50,10 @@ struct apns_terms {
 
 /*
  * Builds the request for a record with an iOS `device' or a `channel'.
- * A message may only name the app's topic or names below it ("<topic>.voip").  REASON_NONE, or REASON_BAD_TARGET, REASON_BAD_MESSAGE,
- * REASON_PAYLOAD_TOO_LARGE with *why (may be NULL) set to a literal phrase
- * that tells what is wrong.  `req' is reset first.
+ * A message may only name the app's topic or names below it ("<topic>.voip").
+ * REASON_NONE, or REASON_BAD_TARGET, REASON_BAD_MESSAGE, REASON_PAYLOAD_TOO_LARGE
+ * with *why (may be NULL) set to a literal phrase that tells what is wrong.  `req'
+ * is reset first.
  */
 enum reason apns_build(const struct record *r, const struct apns_terms *terms,
 	struct request *req, const char **why) MUST_CHECK;
