@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "record/record.h"
+#include "stage/run.h"
 
 struct options stage_options = {
 	.in = "-",

@@ -34,26 +34,4 @@ int options_open_log(const char *program, const char *node, const char *format,
 /* Writes what --ready-fd promises, and closes it; nothing when `fd' is -1. */
 int options_tell_ready(int64_t fd, struct err *err) MUST_CHECK;
 
-/* --- what every stage's command line can say; for this folder only --- */
-
-struct options {
-	const char *config;
-	const char *in;
-	const char *out;
-	const char *node;
-	const char *counters;
-	const char *log_format;
-	size_t max_line;
-	int64_t drain_ms;
-	int64_t ready_fd;
-	bool is_check;
-	bool is_replay;
-	bool drops_decided;
-	bool is_verbose;
-};
-
-/* The one that the table below fills: a program runs one stage. */
-extern struct options stage_options;
-extern const struct opt stage_option_rows[];
-
 #endif

@@ -23,6 +23,27 @@ struct told {
 	int64_t mono_ms;
 };
 
+/* What every stage's command line can say. */
+struct options {
+	const char *config;
+	const char *in;
+	const char *out;
+	const char *node;
+	const char *counters;
+	const char *log_format;
+	size_t max_line;
+	int64_t drain_ms;
+	int64_t ready_fd;
+	bool is_check;
+	bool is_replay;
+	bool drops_decided;
+	bool is_verbose;
+};
+
+/* The one that the table in options.c fills: a program runs one stage. */
+extern struct options stage_options;
+extern const struct opt stage_option_rows[]; /* that table */
+
 struct run {
 	const struct stage *stage;
 	struct options *options; /* borrowed */
