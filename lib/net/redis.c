@@ -335,6 +335,30 @@ static struct due due_take(struct redis *r)
 	return d;
 }
 
+/* Does what helps against a refusal, or puts it into `err'; NULL: the link
+ * broke.  0: *reply is the answer now. */
+static int refused(struct redis *r, struct due *d, redisReply **reply,
+	bool may_wait, struct err *err)
+{
+	if (*reply == NULL) {
+		return redis_lose(r, d->link, err);
+	}
+	if (may_wait || !redis_is_hint(r, *reply)) {
+		if (redis_insist(r, d, reply, err) != 0) {
+			return -1;
+		}
+	} else if (redis_take_hint(r, d, (*reply)->str) == 0) {
+		/* The next one finds its way; this is told as a loss. */
+		redis_drop(r);
+		return err_set(err, 0, "%s: %s", r->url.name, (*reply)->str);
+	}
+	if ((*reply)->type == REDIS_REPLY_ERROR) {
+		r->is_cut_short = r->due_count > 0;
+		return explain(r, d->link, (*reply)->str, err);
+	}
+	return 0;
+}
+
 /* Hands out `reply', the answer to the oldest command; NULL: its link broke. */
 static int show(struct redis *r, redisReply *reply, bool may_wait,
 	const struct redis_reply **out, struct err *err)
@@ -342,18 +366,8 @@ static int show(struct redis *r, redisReply *reply, bool may_wait,
 	struct due d = due_take(r);
 	int failed = 0;
 
-	if (reply == NULL) {
-		failed = redis_lose(r, d.link, err);
-	} else if (may_wait || !redis_is_hint(r, reply)) {
-		failed = redis_insist(r, &d, &reply, err);
-	} else if (redis_take_hint(r, &d, reply->str) == 0) {
-		/* The next one finds its way; this is told as a loss. */
-		redis_drop(r);
-		failed = err_set(err, 0, "%s: %s", r->url.name, reply->str);
-	}
-	if (failed == 0 && reply != NULL && reply->type == REDIS_REPLY_ERROR) {
-		r->is_cut_short = r->due_count > 0;
-		failed = explain(r, d.link, reply->str, err);
+	if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+		failed = refused(r, &d, &reply, may_wait, err);
 	}
 	redis_due_release(&d);
 	if (failed != 0) {

@@ -37,6 +37,11 @@ struct shared {
 	char keys[CALL_KEYS_MAX][KEY_BYTES];
 	char args[CALL_KEYS_MAX][ARG_BYTES_MAX];
 	struct span spans[2 * CALL_KEYS_MAX];
+	/* What the last reservation was for, which is mostly for the next one, too:
+	 * its window, as a number and as text. */
+	int64_t window_ms;
+	char window[20];
+	size_t window_len;
 };
 
 static enum family family_of(enum store_verb verb)
@@ -92,20 +97,23 @@ static void append_reserve(struct shared *s, const struct store_ask *ask)
 {
 	char key[KEY_BYTES];
 	char value[1 + DIGEST_BYTES] = { 'r' };
-	char window[24];
-	struct span args[7] = {
-		span_of("SET"),
-		put_key(ask, key),
-		{ value, sizeof(value) },
-		span_of("PX"),
-		{ window, 0 },
-		span_of("NX"),
-		span_of("GET"),
-	};
 
 	memcpy(value + 1, ask->uid.bytes, DIGEST_BYTES);
-	args[4].len = num_format_u64(window, (uint64_t)ask->window_ms);
-	redis_append(s->redis, 7, args);
+	if (s->window_len == 0 || s->window_ms != ask->window_ms) {
+		s->window_ms = ask->window_ms;
+		s->window_len =
+			num_format_u64(s->window, (uint64_t)ask->window_ms);
+	}
+	redis_append(s->redis, 7,
+		(struct span[]){
+			span_of("SET"),
+			put_key(ask, key),
+			{ value, sizeof(value) },
+			span_of("PX"),
+			{ s->window, s->window_len },
+			span_of("NX"),
+			span_of("GET"),
+		});
 }
 
 static size_t put_u32(char *dst, int64_t n)
