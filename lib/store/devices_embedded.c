@@ -15,7 +15,6 @@
 #include "store/pair.h"
 
 enum {
-	KEY_BYTES = 2 * DIGEST_BYTES,
 	OWNER_BYTES = 8 + DIGEST_BYTES,
 	VALUE_MAX_BYTES = 64 * 1024,
 };
@@ -36,37 +35,9 @@ struct embedded {
 	bool is_dry;
 };
 
-struct key {
-	char bytes[KEY_BYTES];
-};
-
-static struct digest user_digest(struct span app, struct span user)
-{
-	struct digest_part parts[] = {
-		{ app.ptr, app.len },
-		{ user.ptr, user.len },
-	};
-
-	return digest_of_parts(parts, 2);
-}
-
 static struct span span_of_digest(const struct digest *d)
 {
 	return (struct span){ (const char *)d->bytes, DIGEST_BYTES };
-}
-
-static struct key key_of(const void *user, const struct digest *token)
-{
-	struct key key;
-
-	memcpy(key.bytes, user, DIGEST_BYTES);
-	memcpy(key.bytes + DIGEST_BYTES, token->bytes, DIGEST_BYTES);
-	return key;
-}
-
-static struct span span_of_key(const struct key *key)
-{
-	return (struct span){ key->bytes, KEY_BYTES };
 }
 
 /* --- putting --- */
@@ -74,9 +45,9 @@ static struct span span_of_key(const struct key *key)
 static void put_one(
 	struct embedded *e, struct lmdb_tx *tx, const struct device *d)
 {
-	struct digest user = user_digest(d->app, d->user);
+	struct digest user = pair_digest(d->app, d->user);
 	struct digest token = device_key(d);
-	struct key key = key_of(user.bytes, &token);
+	struct pair_key key = pair_key_of(user.bytes, token.bytes);
 	struct span owner;
 
 	if (lmdb_get(tx, LMDB_OWNERS, span_of_digest(&token), &owner) &&
@@ -90,10 +61,11 @@ static void put_one(
 			return;
 		}
 		if (is_moved) {
-			struct key former = key_of(owner.ptr + 8, &token);
+			struct pair_key former =
+				pair_key_of(owner.ptr + 8, token.bytes);
 
 			(void)lmdb_delete(
-				tx, LMDB_DEVICES, span_of_key(&former));
+				tx, LMDB_DEVICES, pair_key_span(&former));
 		}
 		e->counts.moved += is_moved;
 		e->counts.updated += !is_moved;
@@ -103,7 +75,7 @@ static void put_one(
 	buf_reset(&e->value);
 	pair_write(&e->value, d->app, d->user);
 	device_write(d, &e->value);
-	lmdb_put(tx, LMDB_DEVICES, span_of_key(&key),
+	lmdb_put(tx, LMDB_DEVICES, pair_key_span(&key),
 		(struct span){ e->value.data, e->value.len });
 	buf_reset(&e->value);
 	pair_put_number(&e->value, (uint64_t)d->registered_unix_ms, 8);
@@ -145,9 +117,9 @@ static void remove_token(struct embedded *e, struct lmdb_tx *tx)
 {
 	const struct device *d = e->list;
 	struct digest token = device_key(d);
-	struct digest user = user_digest(d->app, d->user);
+	struct digest user = pair_digest(d->app, d->user);
 	struct span owner;
-	struct key key;
+	struct pair_key key;
 
 	if (!lmdb_get(tx, LMDB_OWNERS, span_of_digest(&token), &owner) ||
 		owner.len != OWNER_BYTES ||
@@ -160,34 +132,29 @@ static void remove_token(struct embedded *e, struct lmdb_tx *tx)
 	if (e->is_dry) {
 		return;
 	}
-	key = key_of(owner.ptr + 8, &token);
-	(void)lmdb_delete(tx, LMDB_DEVICES, span_of_key(&key));
+	key = pair_key_of(owner.ptr + 8, token.bytes);
+	(void)lmdb_delete(tx, LMDB_DEVICES, pair_key_span(&key));
 	(void)lmdb_delete(tx, LMDB_OWNERS, span_of_digest(&token));
-}
-
-static bool is_users(struct span key, const struct digest *user)
-{
-	return key.len == KEY_BYTES &&
-	       memcmp(key.ptr, user->bytes, DIGEST_BYTES) == 0;
 }
 
 static void remove_user(struct embedded *e, struct lmdb_tx *tx)
 {
-	struct digest user = user_digest(e->list->app, e->list->user);
+	struct digest user = pair_digest(e->list->app, e->list->user);
 	struct span key;
 	struct span value;
 
 	buf_reset(&e->keys);
 	for (bool is = lmdb_first(
 		     tx, LMDB_DEVICES, span_of_digest(&user), &key, &value);
-		is && is_users(key, &user); is = lmdb_next(tx, &key, &value)) {
+		is && pair_key_has(key, user.bytes);
+		is = lmdb_next(tx, &key, &value)) {
 		buf_put(&e->keys, key.ptr, key.len);
 	}
-	for (size_t at = 0; at < e->keys.len; at += KEY_BYTES) {
+	for (size_t at = 0; at < e->keys.len; at += PAIR_KEY_BYTES) {
 		const char *bytes = e->keys.data + at;
 
-		(void)lmdb_delete(
-			tx, LMDB_DEVICES, (struct span){ bytes, KEY_BYTES });
+		(void)lmdb_delete(tx, LMDB_DEVICES,
+			(struct span){ bytes, PAIR_KEY_BYTES });
 		(void)lmdb_delete(tx, LMDB_OWNERS,
 			(struct span){ bytes + DIGEST_BYTES, DIGEST_BYTES });
 		e->removed++;
@@ -241,7 +208,7 @@ static int embedded_prune(void *self, const struct device *which,
 static void find_one(
 	struct embedded *e, struct lmdb_tx *tx, struct devices_query *q)
 {
-	struct digest user = user_digest(q->app, q->user);
+	struct digest user = pair_digest(q->app, q->user);
 	struct span key;
 	struct span value;
 	struct span app;
@@ -251,7 +218,8 @@ static void find_one(
 	q->first = e->sink->count;
 	for (bool is = lmdb_first(
 		     tx, LMDB_DEVICES, span_of_digest(&user), &key, &value);
-		is && is_users(key, &user); is = lmdb_next(tx, &key, &value)) {
+		is && pair_key_has(key, user.bytes);
+		is = lmdb_next(tx, &key, &value)) {
 		if (pair_parse(value, &app, &name, &json)) {
 			devices_sink_add(e->sink, json);
 		}
@@ -299,8 +267,8 @@ static int embedded_each(
 	void *self, devices_cb *cb, void *cb_self, struct err *err)
 {
 	struct embedded *e = self;
-	const struct lmdb_walk want = { LMDB_DEVICES, KEY_BYTES, write_entry,
-		cb, cb_self };
+	const struct lmdb_walk want = { LMDB_DEVICES, PAIR_KEY_BYTES,
+		write_entry, cb, cb_self };
 
 	return lmdb_walk(e->file, &want, err);
 }

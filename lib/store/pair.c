@@ -1,5 +1,37 @@
-/* Two names in front of a value. */
+/* Two digests are a key, two names stand in front of a value. */
 #include "store/pair.h"
+
+#include <string.h>
+
+struct digest pair_digest(struct span app, struct span name)
+{
+	struct digest_part parts[] = {
+		{ app.ptr, app.len },
+		{ name.ptr, name.len },
+	};
+
+	return digest_of_parts(parts, 2);
+}
+
+struct pair_key pair_key_of(const void *first, const void *second)
+{
+	struct pair_key key;
+
+	memcpy(key.bytes, first, DIGEST_BYTES);
+	memcpy(key.bytes + DIGEST_BYTES, second, DIGEST_BYTES);
+	return key;
+}
+
+struct span pair_key_span(const struct pair_key *key)
+{
+	return (struct span){ key->bytes, PAIR_KEY_BYTES };
+}
+
+bool pair_key_has(struct span key, const void *first)
+{
+	return key.len == PAIR_KEY_BYTES &&
+	       memcmp(key.ptr, first, DIGEST_BYTES) == 0;
+}
 
 void pair_put_number(struct buf *b, uint64_t n, int bytes)
 {

@@ -14,7 +14,6 @@
 #include "store/segments_backend.h"
 
 enum {
-	KEY_BYTES = 2 * DIGEST_BYTES,
 	VALUE_MAX_BYTES = 4096,
 	STEP = 1000, /* entries removed a transaction */
 };
@@ -31,29 +30,12 @@ struct embedded {
 	uint64_t changed;
 };
 
-struct key {
-	char bytes[KEY_BYTES];
-};
-
-static struct digest digest_of_two(struct span app, struct span name)
+static struct pair_key key_of(const struct membership *m)
 {
-	struct digest_part parts[] = {
-		{ app.ptr, app.len },
-		{ name.ptr, name.len },
-	};
+	struct digest segment = pair_digest(m->app, m->segment);
+	struct digest user = pair_digest(m->app, m->user);
 
-	return digest_of_parts(parts, 2);
-}
-
-static struct key key_of(const struct membership *m)
-{
-	struct digest segment = digest_of_two(m->app, m->segment);
-	struct digest user = digest_of_two(m->app, m->user);
-	struct key key;
-
-	memcpy(key.bytes, segment.bytes, DIGEST_BYTES);
-	memcpy(key.bytes + DIGEST_BYTES, user.bytes, DIGEST_BYTES);
-	return key;
+	return pair_key_of(segment.bytes, user.bytes);
 }
 
 static void put_work(void *self, struct lmdb_tx *tx)
@@ -63,8 +45,8 @@ static void put_work(void *self, struct lmdb_tx *tx)
 	e->changed = 0;
 	for (size_t i = 0; i < e->count && !lmdb_has_failed(tx); i++) {
 		const struct membership *m = e->list + i;
-		struct key key = key_of(m);
-		struct span at = { key.bytes, KEY_BYTES };
+		struct pair_key key = key_of(m);
+		struct span at = pair_key_span(&key);
 		struct span value;
 
 		if (lmdb_get(tx, LMDB_SEGMENTS, at, &value)) {
@@ -93,32 +75,26 @@ static int embedded_put(void *self, const struct membership *list, size_t count,
 	return 0;
 }
 
-static bool is_in(struct span key, const struct key *segment)
-{
-	return key.len == KEY_BYTES &&
-	       memcmp(key.ptr, segment->bytes, DIGEST_BYTES) == 0;
-}
-
 static void remove_work(void *self, struct lmdb_tx *tx)
 {
 	struct embedded *e = self;
-	struct key from = key_of(e->list);
-	size_t len = e->list->user.ptr != NULL ? KEY_BYTES : DIGEST_BYTES;
+	struct pair_key from = key_of(e->list);
+	size_t len = e->list->user.ptr != NULL ? PAIR_KEY_BYTES : DIGEST_BYTES;
 	struct span key;
 	struct span value;
 	bool is = lmdb_first(tx, LMDB_SEGMENTS,
 		(struct span){ from.bytes, len }, &key, &value);
 
 	buf_reset(&e->keys);
-	while (is && e->keys.len < STEP * KEY_BYTES && key.len >= len &&
+	while (is && e->keys.len < STEP * PAIR_KEY_BYTES && key.len >= len &&
 		memcmp(key.ptr, from.bytes, len) == 0) {
 		buf_put(&e->keys, key.ptr, key.len);
 		is = lmdb_next(tx, &key, &value);
 	}
 	e->changed = 0;
-	for (size_t at = 0; at < e->keys.len; at += KEY_BYTES) {
+	for (size_t at = 0; at < e->keys.len; at += PAIR_KEY_BYTES) {
 		(void)lmdb_delete(tx, LMDB_SEGMENTS,
-			(struct span){ e->keys.data + at, KEY_BYTES });
+			(struct span){ e->keys.data + at, PAIR_KEY_BYTES });
 		e->changed++;
 	}
 }
@@ -141,25 +117,25 @@ static int embedded_remove(void *self, const struct membership *which,
 static void page_work(void *self, struct lmdb_tx *tx)
 {
 	struct embedded *e = self;
-	struct key from = key_of(e->list);
+	struct pair_key from = key_of(e->list);
 	bool is_begun = e->list->user.ptr != NULL;
 	struct span key;
 	struct span value;
 	bool is = lmdb_first(tx, LMDB_SEGMENTS,
 		(struct span){
-			from.bytes, is_begun ? KEY_BYTES : DIGEST_BYTES },
+			from.bytes, is_begun ? PAIR_KEY_BYTES : DIGEST_BYTES },
 		&key, &value);
 
 	devices_sink_reset(e->sink);
-	for (; is && e->sink->count < e->count && is_in(key, &from);
+	for (; is && e->sink->count < e->count && pair_key_has(key, from.bytes);
 		is = lmdb_next(tx, &key, &value)) {
 		struct span app;
 		struct span segment;
 		struct span user;
 
 		if (pair_parse(value, &app, &segment, &user) &&
-			!(is_begun &&
-				memcmp(key.ptr, from.bytes, KEY_BYTES) == 0)) {
+			!(is_begun && memcmp(key.ptr, from.bytes,
+					      PAIR_KEY_BYTES) == 0)) {
 			devices_sink_add(e->sink, user);
 		}
 	}
@@ -191,8 +167,8 @@ static int embedded_each(
 	void *self, devices_cb *cb, void *cb_self, struct err *err)
 {
 	struct embedded *e = self;
-	const struct lmdb_walk want = { LMDB_SEGMENTS, KEY_BYTES, write_entry,
-		cb, cb_self };
+	const struct lmdb_walk want = { LMDB_SEGMENTS, PAIR_KEY_BYTES,
+		write_entry, cb, cb_self };
 
 	return lmdb_walk(e->file, &want, err);
 }
