@@ -24,6 +24,8 @@
 #	redis_up [OPTION...] / redis_down    sets REDIS_URL, REDIS_SOCKET, RCLI
 #	rcli COMMAND...                      redis-cli on it
 #	each_url CASE URL...                 CASE once a store; STORE is its URL
+#	each_store CASE                      at a URL of each kind
+#	each_lasting_store CASE              the same where several programs meet
 #	mock_up [OPTION...] / mock_down      see below
 #	mock_control JSON / mock_summary     new faults / counts as they stand
 #
@@ -320,6 +322,14 @@ each_url() { # CASE URL...
 		echo "--- $STORE"
 		"$1"
 	done
+}
+
+each_store() { # CASE
+	each_url "$1" memory: "lmdb:$PWD/state" "$REDIS_URL"
+}
+
+each_lasting_store() { # CASE
+	each_url "$1" "lmdb:$PWD/lasting" "$REDIS_URL"
 }
 
 # What waits for its time in QUEUE waits no longer: no test has to.

@@ -454,11 +454,6 @@ END
 	has '.[2].trace | .outcome == "rejected" and .auth[2].why == "the quota of 4 per 3600 s is used up"'
 }
 
-each_store() { # CASE
-	redis_up
-	each_url "$1" memory: "lmdb:$PWD/rates" "$REDIS_URL"
-}
-
 claimed() { # APP UID ATTEMPT [FACTS]
 	printf '{"app":"%s","user":"u","trace":{"t0_us":%s000,"pop":[0,1,{"q":"q","uid":"%s","receipt":"w:1","attempt":%d%s}]}}\n' \
 		"$1" "$(date +%s%3N)" "$2" "$3" "${4:-}"
@@ -485,6 +480,7 @@ redelivered_quota() {
 	has 'map(.trace.reason // "-") == ["-", "-", "quota", "quota"]'
 }
 @test "redelivered tasks have their place in the quota, in every store" {
+	redis_up
 	each_store redelivered_quota
 }
 

@@ -6,15 +6,6 @@ setup_file() {
 	redis_up
 }
 
-each_store() { # CASE
-	each_url "$1" memory: "lmdb:$PWD/state" "$REDIS_URL"
-}
-
-# For cases in which several programs meet.
-each_lasting_store() { # CASE
-	each_url "$1" "lmdb:$PWD/lasting" "$REDIS_URL"
-}
-
 # A record that push-pop has claimed as push UID: MEMBERS are without braces.
 claimed() { # UID MEMBERS
 	printf '{"app":"s",%s,"trace":{"t0_us":1763627000123456,"uid":"%s"}}\n' "$2" "$1"
