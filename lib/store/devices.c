@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "store/devices_backend.h"
 
+enum { IOS_TOKEN_MIN = 8 };
+
 struct devices {
 	const struct devices_backend *backend;
 	void *self;
@@ -61,10 +63,14 @@ static int check_token(const struct device *d, struct err *err)
 					  "token has");
 		}
 	}
-	if (d->platform == PLATFORM_IOS &&
-		(d->token.len % 2 != 0 || d->token.len < 8)) {
+	if (d->platform == PLATFORM_IOS && d->token.len % 2 != 0) {
 		return err_usage(err, 0,
 			"'token' is no whole number of bytes in hexadecimal");
+	}
+	if (d->platform == PLATFORM_IOS && d->token.len < IOS_TOKEN_MIN) {
+		return err_usage(err, 0,
+			"'token' is shorter than %d hexadecimal digits",
+			IOS_TOKEN_MIN);
 	}
 	return 0;
 }
@@ -169,13 +175,30 @@ void device_write_whole(
 	buf_putc(out, '}');
 }
 
+struct span device_token(
+	const struct device *d, char dst[DEVICE_TOKEN_MAX_BYTES])
+{
+	if (d->platform != PLATFORM_IOS ||
+		d->token.len > DEVICE_TOKEN_MAX_BYTES) {
+		return d->token;
+	}
+	for (size_t i = 0; i < d->token.len; i++) {
+		char c = d->token.ptr[i];
+
+		dst[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	}
+	return (struct span){ dst, d->token.len };
+}
+
 struct digest device_key(const struct device *d)
 {
+	char lower[DEVICE_TOKEN_MAX_BYTES];
+	struct span token = device_token(d, lower);
 	struct span platform = span_of(platform_name(d->platform));
 	struct digest_part parts[] = {
 		{ d->app.ptr, d->app.len },
 		{ platform.ptr, platform.len },
-		{ d->token.ptr, d->token.len },
+		{ token.ptr, token.len },
 	};
 
 	return digest_of_parts(parts, 3);

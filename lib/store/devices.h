@@ -90,6 +90,14 @@ int devices_prune(struct devices *d, const struct device *which,
 	int64_t dead_unix_ms, bool is_dry, size_t *removed,
 	struct err *err) MUST_CHECK;
 
+/*
+ * The token as its devices are told apart by it: hexadecimal digits mean the same
+ * in either case, so that an Apple token comes in small letters.  Borrowed from
+ * `d' or in `dst'.
+ */
+struct span device_token(
+	const struct device *d, char dst[DEVICE_TOKEN_MAX_BYTES]);
+
 /* What a device is known by: (app, platform, token). */
 struct digest device_key(const struct device *d);
 

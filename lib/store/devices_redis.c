@@ -77,10 +77,13 @@ static struct span owner_key(struct shared *s, const struct device *d)
 
 static struct span field_of(struct buf *b, const struct device *d)
 {
+	char lower[DEVICE_TOKEN_MAX_BYTES];
+	struct span token = device_token(d, lower);
+
 	buf_reset(b);
 	buf_text(b, platform_name(d->platform));
 	buf_putc(b, ':');
-	buf_put(b, d->token.ptr, d->token.len);
+	buf_put(b, token.ptr, token.len);
 	return text_of(b);
 }
 

@@ -77,8 +77,14 @@ static void take_line(struct import *i, struct pending *p, bool is_whole)
 	struct json_doc *doc = NULL;
 
 	i->lines++;
+	if (p->line[strspn(p->line, " \t\r\n")] == '\0') {
+		return; /* of blanks only */
+	}
 	if (is_whole) {
 		doc = json_parse(p->line, strlen(p->line), JSON_STRICT, &err);
+		if (doc == NULL) {
+			(void)err_usage(&err, 0, "not one JSON object");
+		}
 	} else {
 		(void)err_usage(
 			&err, 0, "longer than %d bytes", LINE_MAX_BYTES - 2);

@@ -65,6 +65,25 @@ moves() {
 	each_registry moves
 }
 
+# Apps write the bytes of Apple's tokens in capital letters or in small ones.
+either_case() {
+	device add --app s --user ann --platform ios --token 00AABBcc --registered 5
+	device add --app s --user ann --platform ios --token 00aabbcc --registered 6
+	[ "$output" = updated ]
+	device add --app s --user bob --platform ios --token 00AABBCC --registered 7
+	[ "$output" = "moved from another user" ]
+	device export
+	has 'length == 1 and .[0].user == "bob" and .[0].token == "00AABBCC"'
+	device remove --app s --platform ios --token 00aabbcc
+	[ "$output" = "removed 1" ]
+	device add --app s --user ann --platform android --token AbC
+	device add --app s --user ann --platform android --token aBc
+	[ "$output" = added ]
+}
+@test "a token of Apple is the same in capital and in small letters, one of Google is not" {
+	each_registry either_case
+}
+
 removes() {
 	device add --app s --user ann --platform ios --token 00aa00aa
 	device add --app s --user ann --platform ios --token 00bb00bb
@@ -236,12 +255,13 @@ bad_lines() {
 	stage '{"user":"u","platform":"ios","token":"00aa00aa"}
 nonsense
 {"user":"u","platform":"ios","token":"xyz"}
+
 {"user":"v","platform":"ios","token":"00bb00bb"}' push-device --store "$STORE" import -
 	[ "$status" -eq 100 ]
 	[ "$output" = "added 2, updated 0, moved 0, left as newer 0, into segments 0, refused 2" ]
-	logged 'line 2 refused'
+	logged 'line 2 refused: not one JSON object'
 	logged "line 3 refused: 'token' is not hexadecimal"
-	logged '2 of 4 lines refused'
+	logged '2 of 5 lines refused'
 }
 @test "bad lines are told and skipped, and the end is not 0" {
 	each_registry bad_lines

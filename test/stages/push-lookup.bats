@@ -193,6 +193,18 @@ is_between_pages() {
 		[ "$(rcli ZCARD '{low}:delayed')" -eq 1 ]
 }
 
+# Stops push-pop there, and not while it holds a page that it has claimed.
+stops_between_pages() { # PID
+	kill -STOP "$1"
+	for _ in $(seq 100); do
+		if is_between_pages; then
+			return 0
+		fi
+	done
+	kill -CONT "$1"
+	return 1
+}
+
 # KiB that PID has of its own: not the pages of a file that LMDB maps.
 own_memory() { # PID
 	awk '/^RssAnon/ { print $2 }' "/proc/$1/status"
@@ -212,8 +224,7 @@ large() {
 	whole=$!
 	wait_until 60 test -s results
 	pop=$(pgrep -P "$whole" -x push-pop)
-	kill -STOP "$pop"
-	wait_until 60 is_between_pages
+	wait_until 60 stops_between_pages "$pop"
 	before=$(wc -l <results)
 	[ "$before" -lt "$n" ]
 	# Somebody else's push waits for one page at most, however many there are.

@@ -412,8 +412,8 @@ static void a_file_is_imported_whole_and_again(void)
 static void bad_lines_are_refused_with_their_reason(void)
 {
 	static const char *const bad[][2] = {
-		{ "nonsense", "" },
-		{ "", "" },
+		{ "nonsense", "not one JSON object" },
+		{ "{\"user\":", "not one JSON object" },
 		{ "[1]", "not an object" },
 		{ "{\"platform\":\"ios\",\"token\":\"aabbccdd\"}", "'user'" },
 		{ "{\"user\":7,\"platform\":\"ios\",\"token\":\"aabbccdd\"}",
