@@ -213,8 +213,7 @@ static void put_number(struct buf *out, const char *name, int64_t n)
 static void put_json(const struct inspect *i, struct buf *out)
 {
 	buf_putc(out, '{');
-	json_put_name(out, "queue");
-	json_put_span(out, span_of(i->queue));
+	json_put_member(out, "queue", span_of(i->queue));
 	put_number(out, "ready", i->ready);
 	put_number(out, "oldest_age_ms", i->oldest_age_ms);
 	put_number(out, "in_flight", i->in_flight);
@@ -229,12 +228,10 @@ static void put_json(const struct inspect *i, struct buf *out)
 		const struct inspect_worker *k = &i->workers[w];
 
 		buf_text(out, w == 0 ? "{" : ",{");
-		json_put_name(out, "worker");
-		json_put_span(out, span_of(k->name));
+		json_put_member(out, "worker", span_of(k->name));
 		put_number(out, "in_flight", k->in_flight);
 		put_number(out, "oldest_age_ms", k->oldest_age_ms);
-		json_put_name(out, "lease_left_ms");
-		buf_i64(out, k->lease_left_ms);
+		json_put_int(out, "lease_left_ms", k->lease_left_ms);
 		json_put_name(out, "is_live");
 		buf_text(out, k->is_live ? "true}" : "false}");
 	}

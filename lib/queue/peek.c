@@ -331,10 +331,8 @@ static void put_told(struct buf *line, const char *queue, struct span id,
 {
 	buf_reset(line);
 	buf_putc(line, '{');
-	json_put_name(line, "q");
-	json_put_span(line, span_of(queue));
-	json_put_name(line, "entry");
-	json_put_span(line, id);
+	json_put_member(line, "q", span_of(queue));
+	json_put_member(line, "entry", id);
 	for (size_t i = 0; i + 1 < redis_count(pairs); i += 2) {
 		struct span name = redis_text(redis_at(pairs, i));
 		struct span value = redis_text(redis_at(pairs, i + 1));

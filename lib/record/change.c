@@ -36,12 +36,10 @@ static void compose(const struct record *r, struct span json, struct buf *whole)
 	json_put_name(whole, "trace");
 	buf_putc(whole, '{');
 	if (b->is_new_trace) {
-		json_put_name(whole, "t0_us");
-		buf_i64(whole, r->t0_unix_us);
+		json_put_int(whole, "t0_us", r->t0_unix_us);
 	}
 	if (b->is_new_uid) {
-		json_put_name(whole, "uid");
-		json_put_span(whole, r->uid);
+		json_put_member(whole, "uid", r->uid);
 	}
 	if (trace.ptr != NULL && !b->is_empty_trace) {
 		if (whole->data[whole->len - 1] != '{') {

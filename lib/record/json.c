@@ -433,3 +433,15 @@ void json_put_name(struct buf *b, const char *name)
 	json_put_text(b, name, strlen(name));
 	buf_putc(b, ':');
 }
+
+void json_put_member(struct buf *b, const char *name, struct span text)
+{
+	json_put_name(b, name);
+	json_put_span(b, text);
+}
+
+void json_put_int(struct buf *b, const char *name, int64_t n)
+{
+	json_put_name(b, name);
+	buf_i64(b, n);
+}

@@ -105,6 +105,9 @@ void json_put_span(struct buf *b, struct span s);
 void json_put_base64(struct buf *b, const char *ptr, size_t len);
 /* Appends `"name":', with a comma before it unless it follows '{' or '['. */
 void json_put_name(struct buf *b, const char *name);
+/* The same with the value. */
+void json_put_member(struct buf *b, const char *name, struct span text);
+void json_put_int(struct buf *b, const char *name, int64_t n);
 
 /* True when the bytes are UTF-8 (RFC 3629). */
 bool json_is_utf8(const char *ptr, size_t len);

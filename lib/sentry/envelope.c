@@ -15,12 +15,6 @@ enum {
 	MS_PER_S = 1000,
 };
 
-static void put_member(struct buf *out, const char *name, struct span text)
-{
-	json_put_name(out, name);
-	json_put_span(out, text);
-}
-
 static void make_id(const struct envelope *e, char id[ID_BYTES])
 {
 	pid_t pid = getpid();
@@ -62,33 +56,33 @@ static void put_event(const struct envelope *e, const char *id, struct buf *out)
 		pid = 0;
 	}
 	buf_putc(out, '{');
-	put_member(out, "event_id", span_of(id));
+	json_put_member(out, "event_id", span_of(id));
 	buf_fmt(out, ",\"timestamp\":%lld.%03d",
 		(long long)(time_ms / MS_PER_S), (int)(time_ms % MS_PER_S));
-	put_member(out, "platform", span_of("native"));
-	put_member(out, "level", span_of(level_of(e->line)));
-	put_member(out, "logger", program);
-	put_member(out, "server_name", span_of(e->server));
-	put_member(out, "release", span_of("pushpipe@" PUSH_VERSION));
+	json_put_member(out, "platform", span_of("native"));
+	json_put_member(out, "level", span_of(level_of(e->line)));
+	json_put_member(out, "logger", program);
+	json_put_member(out, "server_name", span_of(e->server));
+	json_put_member(out, "release", span_of("pushpipe@" PUSH_VERSION));
 	if (e->environment != NULL) {
-		put_member(out, "environment", span_of(e->environment));
+		json_put_member(out, "environment", span_of(e->environment));
 	}
 	buf_text(out, ",\"tags\":{");
-	put_member(out, "program", program);
+	json_put_member(out, "program", program);
 	if (node.ptr != NULL) {
-		put_member(out, "node", node);
+		json_put_member(out, "node", node);
 	}
 	buf_text(out, "},\"fingerprint\":[");
 	json_put_span(out, program);
 	buf_putc(out, ',');
 	json_put_text(out, e->group, strlen(e->group));
 	buf_text(out, "],\"logentry\":{");
-	put_member(out, "formatted", text);
+	json_put_member(out, "formatted", text);
 	/* Or Sentry's lists would have a title without the program, and its
 	 * development server nothing at all. */
 	buf_text(out, "},\"exception\":{\"values\":[{");
-	put_member(out, "type", program);
-	put_member(out, "value", text);
+	json_put_member(out, "type", program);
+	json_put_member(out, "value", text);
 	buf_fmt(out, "}]},\"extra\":{\"pid\":%lld,\"more_like_this\":%llu}}",
 		(long long)pid, (unsigned long long)e->held);
 }

@@ -81,12 +81,9 @@ void counters_send(struct counters *c, size_t held, uint64_t dropped,
 	}
 	buf_init(&b, DATAGRAM_BYTES);
 	buf_putc(&b, '{');
-	json_put_name(&b, "node");
-	json_put_text(&b, c->node, strlen(c->node));
-	json_put_name(&b, "program");
-	json_put_text(&b, c->program, strlen(c->program));
-	json_put_name(&b, "host");
-	json_put_text(&b, c->host, strlen(c->host));
+	json_put_member(&b, "node", span_of(c->node));
+	json_put_member(&b, "program", span_of(c->program));
+	json_put_member(&b, "host", span_of(c->host));
 	put_number(&b, "pid", (uint64_t)getpid());
 	put_number(&b, "time_ms", (uint64_t)clock_unix_ms());
 	put_number(&b, "in", c->in);

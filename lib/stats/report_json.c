@@ -8,16 +8,9 @@ static void put_u64(struct buf *out, const char *name, uint64_t n)
 	buf_u64(out, n);
 }
 
-static void put_i64(struct buf *out, const char *name, int64_t n)
-{
-	json_put_name(out, name);
-	buf_i64(out, n);
-}
-
 static void put_text(struct buf *out, const char *name, const char *text)
 {
-	json_put_name(out, name);
-	json_put_text(out, text, strlen(text));
+	json_put_member(out, name, span_of(text));
 }
 
 static void put_ratio(
@@ -34,14 +27,14 @@ static void put_ratio(
 static void put_hist_members(struct buf *out, const struct hist *h)
 {
 	put_u64(out, "count", h->count);
-	put_i64(out, "sum_us", h->sum_us);
+	json_put_int(out, "sum_us", h->sum_us);
 	json_put_name(out, "mean_us");
 	buf_fmt(out, "%.3f", hist_mean_us(h));
-	put_i64(out, "min_us", h->min_us);
-	put_i64(out, "max_us", h->max_us);
-	put_i64(out, "p50_us", hist_quantile_us(h, 500));
-	put_i64(out, "p95_us", hist_quantile_us(h, 950));
-	put_i64(out, "p99_us", hist_quantile_us(h, 990));
+	json_put_int(out, "min_us", h->min_us);
+	json_put_int(out, "max_us", h->max_us);
+	json_put_int(out, "p50_us", hist_quantile_us(h, 500));
+	json_put_int(out, "p95_us", hist_quantile_us(h, 950));
+	json_put_int(out, "p99_us", hist_quantile_us(h, 990));
 }
 
 static void put_hist(struct buf *out, const char *name, const struct hist *h)
@@ -101,13 +94,13 @@ static void put_node(struct buf *out, const struct stats_node *node)
 		backlog_peak(&node->backlog, &peak);
 		json_put_name(out, "backlog");
 		buf_putc(out, '{');
-		put_i64(out, "max", peak.max);
-		put_i64(out, "at_unix_us", peak.at_unix_us);
+		json_put_int(out, "max", peak.max);
+		json_put_int(out, "at_unix_us", peak.at_unix_us);
 		json_put_name(out, "mean");
 		buf_fmt(out, "%.6f", peak.mean);
-		put_i64(out, "from_unix_us", peak.from_unix_us);
-		put_i64(out, "to_unix_us", peak.to_unix_us);
-		put_i64(out, "step_us", peak.step_us);
+		json_put_int(out, "from_unix_us", peak.from_unix_us);
+		json_put_int(out, "to_unix_us", peak.to_unix_us);
+		json_put_int(out, "step_us", peak.step_us);
 		buf_putc(out, '}');
 	}
 	json_put_name(out, "classes");
@@ -218,7 +211,7 @@ static void put_vendor(struct buf *out, const struct stats_vendor *v)
 	buf_putc(out, '[');
 	for (size_t i = 0; i < v->answer_count; i++) {
 		begin(out);
-		put_i64(out, "status", v->answers[i].status);
+		json_put_int(out, "status", v->answers[i].status);
 		put_text(out, "answer", v->answers[i].text.text);
 		put_u64(out, "records", v->answers[i].count);
 		buf_putc(out, '}');
@@ -236,7 +229,7 @@ static void put_facts(struct buf *out, const struct live *live, size_t node)
 		const struct live_node *n = live_at(live, node);
 
 		if (n->has_fact[f]) {
-			put_i64(out, node_facts[f].name,
+			json_put_int(out, node_facts[f].name,
 				node_facts[f].sort == FACT_TOTAL
 					? (int64_t)n->facts[f]
 					: live_gauge(live, node, f));
@@ -250,7 +243,7 @@ static void put_facts(struct buf *out, const struct live *live, size_t node)
 		put_text(out, "app", list.items[i].app.text);
 		for (size_t f = 0; credential_facts[f].name != NULL; f++) {
 			if (list.items[i].values[f] >= 0) {
-				put_i64(out, credential_facts[f].name,
+				json_put_int(out, credential_facts[f].name,
 					list.items[i].values[f]);
 			}
 		}
@@ -275,7 +268,7 @@ static void put_held(struct buf *out, const char *node, enum sla_of of,
 		put_text(out, "node", node);
 	}
 	put_class(out, p, k);
-	put_i64(out, "limit_us", sla->limits_us[of][p][k]);
+	json_put_int(out, "limit_us", sla->limits_us[of][p][k]);
 	put_u64(out, "records", kept->records);
 	put_u64(out, "late", kept->late);
 	buf_putc(out, '}');
@@ -369,13 +362,13 @@ static void put_recent(const struct recent *recent, struct buf *out)
 	buf_putc(out, '[');
 	for (size_t i = 0; (one = recent_at(recent, i)) != NULL; i++) {
 		begin(out);
-		put_i64(out, "at_unix_us", one->at_unix_us);
+		json_put_int(out, "at_unix_us", one->at_unix_us);
 		put_text(out, "id", one->id.text);
 		put_text(out, "app", one->app.text);
 		put_text(out, "node", one->node.text);
 		put_text(out, "outcome", outcome_name(one->outcome));
 		put_text(out, "reason", reason_row(one->reason)->name);
-		put_i64(out, "attempt", one->attempt);
+		json_put_int(out, "attempt", one->attempt);
 		buf_putc(out, '}');
 	}
 	buf_putc(out, ']');
@@ -392,13 +385,13 @@ static void put_depths(const struct depths *depths, struct buf *out)
 
 		begin(out);
 		put_text(out, "queue", d->queue);
-		put_i64(out, "ready", d->ready);
-		put_i64(out, "redeliver", d->redeliver);
-		put_i64(out, "delayed", d->delayed);
-		put_i64(out, "overdue", d->overdue);
-		put_i64(out, "dead", d->dead);
-		put_i64(out, "oldest_age_ms", d->oldest_age_ms);
-		put_i64(out, "overdue_age_ms", d->overdue_age_ms);
+		json_put_int(out, "ready", d->ready);
+		json_put_int(out, "redeliver", d->redeliver);
+		json_put_int(out, "delayed", d->delayed);
+		json_put_int(out, "overdue", d->overdue);
+		json_put_int(out, "dead", d->dead);
+		json_put_int(out, "oldest_age_ms", d->oldest_age_ms);
+		json_put_int(out, "overdue_age_ms", d->overdue_age_ms);
 		buf_putc(out, '}');
 	}
 	buf_putc(out, ']');

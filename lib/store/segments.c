@@ -67,13 +67,10 @@ void membership_write(const struct membership *m, struct buf *out)
 {
 	buf_putc(out, '{');
 	if (m->app.len > 0) {
-		json_put_name(out, "app");
-		json_put_span(out, m->app);
+		json_put_member(out, "app", m->app);
 	}
-	json_put_name(out, "segment");
-	json_put_span(out, m->segment);
-	json_put_name(out, "user");
-	json_put_span(out, m->user);
+	json_put_member(out, "segment", m->segment);
+	json_put_member(out, "user", m->user);
 	buf_putc(out, '}');
 }
 

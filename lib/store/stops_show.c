@@ -14,17 +14,13 @@ static void put_json(const struct stops *stops, struct buf *out)
 		const struct stop *s = &stops->items[i];
 
 		buf_putc(out, '{');
-		json_put_name(out, "kind");
-		json_put_span(out, span_of(stop_kind_name(s->kind)));
-		json_put_name(out, "name");
-		json_put_span(out, s->name);
+		json_put_member(out, "kind", span_of(stop_kind_name(s->kind)));
+		json_put_member(out, "name", s->name);
 		if (s->since_unix_ms > 0) {
-			json_put_name(out, "since_ms");
-			buf_i64(out, s->since_unix_ms);
+			json_put_int(out, "since_ms", s->since_unix_ms);
 		}
 		if (s->note.len > 0) {
-			json_put_name(out, "note");
-			json_put_span(out, s->note);
+			json_put_member(out, "note", s->note);
 		}
 		buf_text(out, "}\n");
 	}

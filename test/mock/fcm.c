@@ -575,22 +575,17 @@ static void put_details(
 	buf_putc(b, '[');
 	if (p->is_fcm) {
 		buf_putc(b, '{');
-		json_put_name(b, "@type");
-		json_put_span(b, span_of(FCM_ERROR));
-		json_put_name(b, "errorCode");
-		json_put_span(b, span_of(p->code));
+		json_put_member(b, "@type", span_of(FCM_ERROR));
+		json_put_member(b, "errorCode", span_of(p->code));
 		buf_putc(b, '}');
 	}
 	if (v->field != NULL) {
 		buf_text(b, p->is_fcm ? ",{" : "{");
-		json_put_name(b, "@type");
-		json_put_span(b, span_of(BAD_REQUEST));
+		json_put_member(b, "@type", span_of(BAD_REQUEST));
 		json_put_name(b, "fieldViolations");
 		buf_text(b, "[{");
-		json_put_name(b, "field");
-		json_put_span(b, span_of(v->field));
-		json_put_name(b, "description");
-		json_put_span(b, span_of(v->detail));
+		json_put_member(b, "field", span_of(v->field));
+		json_put_member(b, "description", span_of(v->detail));
 		buf_text(b, "}]}");
 	}
 	buf_putc(b, ']');
@@ -608,12 +603,10 @@ static void put_error(struct buf *b, const struct verdict *v)
 	}
 	json_put_name(b, "error");
 	buf_putc(b, '{');
-	json_put_name(b, "code");
-	buf_i64(b, v->status);
-	json_put_name(b, "message");
-	json_put_span(b, span_of(v->detail != NULL ? v->detail : p->message));
-	json_put_name(b, "status");
-	json_put_span(b, span_of(p->status));
+	json_put_int(b, "code", v->status);
+	json_put_member(b, "message",
+		span_of(v->detail != NULL ? v->detail : p->message));
+	json_put_member(b, "status", span_of(p->status));
 	if (p->is_fcm || v->field != NULL) {
 		put_details(b, p, v);
 	}

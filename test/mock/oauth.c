@@ -316,18 +316,15 @@ static void format(void *self, struct exchange *x)
 		const struct google_account *account =
 			credentials_google(o->credentials, v->topic);
 		const struct grant *g = grant_new(o, account);
-		json_put_name(b, "access_token");
-		json_put_span(b, span_of(g->text));
-		json_put_name(b, "expires_in");
-		buf_i64(b, o->life_s);
-		json_put_name(b, "token_type");
-		json_put_span(b, span_of("Bearer"));
+		json_put_member(b, "access_token", span_of(g->text));
+		json_put_int(b, "expires_in", o->life_s);
+		json_put_member(b, "token_type", span_of("Bearer"));
 	} else {
-		json_put_name(b, "error");
-		json_put_span(b, span_of(v->reason == NULL ? "internal_failure"
-							   : v->reason));
-		json_put_name(b, "error_description");
-		json_put_span(b, span_of(v->detail == NULL ? "" : v->detail));
+		json_put_member(b, "error",
+			span_of(v->reason == NULL ? "internal_failure"
+						  : v->reason));
+		json_put_member(b, "error_description",
+			span_of(v->detail == NULL ? "" : v->detail));
 	}
 	buf_putc(b, '}');
 }

@@ -205,8 +205,8 @@ static int write_ports(const struct app *a, struct err *err)
 	buf_putc(&b, '{');
 	for (size_t i = 0; i < a->listener_count; i++) {
 		enum vendor_id v = a->listeners[i].vendor;
-		json_put_name(&b, v == VENDOR_COUNT ? "all" : vendor_name(v));
-		buf_i64(&b, a->listeners[i].port);
+		json_put_int(&b, v == VENDOR_COUNT ? "all" : vendor_name(v),
+			a->listeners[i].port);
 	}
 	buf_text(&b, "}\n");
 	f = fopen(buf_string(&temporary), "we");

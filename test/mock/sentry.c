@@ -400,8 +400,7 @@ static void format(void *self, struct exchange *x)
 	x->answer_type = "application/json";
 	buf_putc(b, '{');
 	if (v->status == 200) {
-		json_put_name(b, "id");
-		json_put_span(b, v->id);
+		json_put_member(b, "id", v->id);
 	} else {
 		json_put_name(b, "detail");
 		json_put_span(
