@@ -222,6 +222,35 @@ static bool find_in(struct risk_rules *rules, struct span text,
 					   find_link(rules, text, verdict));
 }
 
+/* All texts of a list or of an object, whatever their names. */
+static bool judge_texts(struct risk_rules *rules, const struct json *texts,
+	struct risk_verdict *verdict)
+{
+	struct json_iter it = json_iter(texts);
+	bool is_hit = false;
+	const struct json *v;
+
+	while (!is_hit && (v = json_next(&it)) != NULL) {
+		is_hit = find_in(rules, json_text(v), verdict);
+	}
+	return is_hit;
+}
+
+static bool is_text_name(struct span name)
+{
+	return span_is(name, "title") || span_is(name, "body") ||
+	       span_is(name, "subtitle") || span_is(name, "ticker");
+}
+
+/* Texts that are put into one that the phone has. */
+static bool is_args_name(struct span name)
+{
+	return span_is(name, "body_loc_args") ||
+	       span_is(name, "title_loc_args") || span_is(name, "loc-args") ||
+	       span_is(name, "title-loc-args") ||
+	       span_is(name, "subtitle-loc-args");
+}
+
 /* Members of one object: those with a text that a user sees, and those that are
  * a link only; the rest is passed over. */
 static bool judge_object(struct risk_rules *rules, const struct json *object,
@@ -232,27 +261,14 @@ static bool judge_object(struct risk_rules *rules, const struct json *object,
 	const struct json *v;
 
 	while (!is_hit && (v = json_next(&it)) != NULL) {
-		if (span_is(it.name, "title") || span_is(it.name, "body") ||
-			span_is(it.name, "subtitle")) {
+		if (is_text_name(it.name)) {
 			is_hit = find_in(rules, json_text(v), verdict);
+		} else if (is_args_name(it.name)) {
+			is_hit = judge_texts(rules, v, verdict);
 		} else if (span_is(it.name, "image") ||
 			   span_is(it.name, "link")) {
 			is_hit = find_link(rules, json_text(v), verdict);
 		}
-	}
-	return is_hit;
-}
-
-/* Every text counts, whatever its name. */
-static bool judge_data(struct risk_rules *rules, const struct json *data,
-	struct risk_verdict *verdict)
-{
-	struct json_iter it = json_iter(data);
-	bool is_hit = false;
-	const struct json *v;
-
-	while (!is_hit && (v = json_next(&it)) != NULL) {
-		is_hit = find_in(rules, json_text(v), verdict);
 	}
 	return is_hit;
 }
@@ -265,6 +281,7 @@ static bool judge_part(struct risk_rules *rules, const struct json *part,
 
 	return judge_object(rules, json_get(part, "notification"), verdict) ||
 	       judge_object(rules, json_get(part, "fcm_options"), verdict) ||
+	       judge_texts(rules, json_get(part, "data"), verdict) ||
 	       find_in(rules, json_text(alert), verdict) ||
 	       judge_object(rules, alert, verdict);
 }
@@ -283,7 +300,7 @@ static bool judge_message(struct risk_rules *rules, const struct json *message,
 		if (span_is(it.name, "notification")) {
 			is_hit = judge_object(rules, v, verdict);
 		} else if (span_is(it.name, "data")) {
-			is_hit = judge_data(rules, v, verdict);
+			is_hit = judge_texts(rules, v, verdict);
 		} else if (span_is(it.name, "android") ||
 			   span_is(it.name, "webpush") ||
 			   span_is(it.name, "apns")) {

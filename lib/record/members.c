@@ -9,7 +9,8 @@
 
 enum member_type {
 	MEMBER_TEXT,
-	MEMBER_ID,
+	MEMBER_KEY, /* a text; an empty one is none */
+	MEMBER_ID,  /* such a one, and short */
 	MEMBER_TIME,
 	MEMBER_OBJECT,
 	MEMBER_PART,
@@ -52,7 +53,7 @@ static const struct member members[] = {
 	CHECKED("priority", MEMBER_PRIORITY),
 	AT("category", MEMBER_TEXT, category),
 	AT("campaign", MEMBER_TEXT, campaign),
-	AT("dedupe_key", MEMBER_TEXT, dedupe_key),
+	AT("dedupe_key", MEMBER_KEY, dedupe_key),
 	AT("created_ms", MEMBER_TIME, created_unix_ms),
 	AT("not_before_ms", MEMBER_TIME, not_before_unix_ms),
 	AT("expires_ms", MEMBER_TIME, expires_unix_ms),
@@ -125,6 +126,11 @@ static int take_member(struct record *r, const struct member *m,
 	case MEMBER_ID:
 		if (text.len > RECORD_ID_MAX_BYTES) {
 			return -1;
+		}
+		/* fall through */
+	case MEMBER_KEY:
+		if (text.ptr != NULL && text.len == 0) {
+			return 0;
 		}
 		/* fall through */
 	case MEMBER_TEXT:

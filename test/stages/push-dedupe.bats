@@ -47,6 +47,15 @@ redelivered() {
 $(claimed a '"app":"s","id":"1","user":"u"')" push-dedupe --store "$STORE"
 	[ "$(reasons)" = "- -" ]
 }
+@test "an empty id or dedupe_key is none: its tasks are not each other's duplicates" {
+	printf '%s\n' '{"id":"","user":"u"}' '{"id":"","user":"u"}' '{"dedupe_key":"","user":"u"}' \
+		'{"id":"a","dedupe_key":"","user":"u"}' '{"id":"a","user":"u"}' >in
+	stage_file in push-dedupe --store memory:
+	[ "$status" -eq 0 ]
+	has 'map(.trace.reason) == [null, null, null, null, "duplicate"]'
+	has '.[0].id == "" and .[2].dedupe_key == ""'
+}
+
 @test "the same push seen twice is a redelivery and passes" {
 	each_store redelivered
 }

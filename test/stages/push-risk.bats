@@ -75,6 +75,13 @@ END
 		'{"apns":{"payload":{"aps":{"alert":{"title":"a prize"}}}}}' \
 		'{"apns":{"payload":{"aps":{"alert":{"subtitle":"a prize"}}}}}' \
 		'{"apns":{"payload":{"aps":{"alert":{"body":"a prize"}}}}}' \
+		'{"android":{"notification":{"ticker":"a prize"}}}' \
+		'{"android":{"notification":{"title_loc_key":"k","title_loc_args":["a","prize"]}}}' \
+		'{"android":{"notification":{"body_loc_args":["a prize"]}}}' \
+		'{"android":{"data":{"a":"x","b":"a prize"}}}' \
+		'{"webpush":{"data":{"b":"a prize"}}}' \
+		'{"apns":{"payload":{"aps":{"alert":{"loc-key":"k","loc-args":["a","prize"]}}}}}' \
+		'{"apns":{"payload":{"aps":{"alert":{"title-loc-args":["a prize"]}}}}}' \
 		'{"notification":{"title":"\u0070rize"}}'; do
 		stage "{\"message\":$message}" push-risk --blocked-word lottery --blocked-word prize
 		stopped risk-content
