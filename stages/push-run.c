@@ -130,6 +130,12 @@ static int app_plan(struct app *a, struct err *err)
 	return plans_make(&a->plans, &a->plan_count, &source, err);
 }
 
+static void app_on_mistake(void *self, const char *text)
+{
+	(void)self;
+	log_error("%s", text);
+}
+
 /* --check: nothing is started but the programs' own checks. */
 static int app_check(struct app *a, struct err *err)
 {
@@ -139,7 +145,7 @@ static int app_check(struct app *a, struct err *err)
 	if (redis != NULL && redis_url_check(redis, err) != 0) {
 		return err_prefix(err, "'redis'");
 	}
-	if (conf_check_files(a->conf, err) != 0 ||
+	if (conf_check_files(a->conf, app_on_mistake, a, err) != 0 ||
 		check_plans(a->plans, a->plan_count, err) != 0) {
 		return -1;
 	}
@@ -169,9 +175,9 @@ static int app_open(struct app *a, int argc, char **argv, struct err *err)
 		return err_usage(
 			err, errno, "--ready-fd %lld", (long long)a->ready_fd);
 	}
-	if (conf_load(&a->conf,
+	if (conf_load_telling(&a->conf,
 		    a->config != NULL ? a->config : getenv("PUSH_CONFIG"),
-		    err) != 0 ||
+		    app_on_mistake, a, err) != 0 ||
 		opt_from_conf(&program, a->conf, err) != 0 ||
 		app_plan(a, err) != 0) {
 		return -1;

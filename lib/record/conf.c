@@ -96,8 +96,8 @@ void conf_blame(const struct conf *c, const char *path, const char *value,
 }
 
 /* Takes the text over. */
-static int load(
-	struct conf **out, struct buf *text, const char *path, struct err *err)
+static int load(struct conf **out, struct buf *text, const char *path,
+	conf_told *told, void *self, struct err *err)
 {
 	const char *slash = path == NULL ? NULL : strrchr(path, '/');
 	struct conf *c = mem_array(1, sizeof(*c));
@@ -114,8 +114,7 @@ static int load(
 	if (c->doc == NULL) {
 		goto fail;
 	}
-	if (conf_check(json_root(c->doc), NULL, err) != 0) {
-		conf_place(c, err);
+	if (conf_check(c, false, told, self, err) != 0) {
 		if (path != NULL && !is_placed(err)) {
 			(void)err_prefix(err, "configuration '%s'", path);
 		}
@@ -134,10 +133,16 @@ int conf_parse(struct conf **out, const char *text, size_t len, struct err *err)
 
 	buf_init(&copy, SIZE_MAX);
 	buf_put(&copy, text, len);
-	return load(out, &copy, NULL, err);
+	return load(out, &copy, NULL, NULL, NULL, err);
 }
 
 int conf_load(struct conf **out, const char *path, struct err *err)
+{
+	return conf_load_telling(out, path, NULL, NULL, err);
+}
+
+int conf_load_telling(struct conf **out, const char *path, conf_told *told,
+	void *self, struct err *err)
 {
 	struct buf text;
 
@@ -149,16 +154,13 @@ int conf_load(struct conf **out, const char *path, struct err *err)
 		buf_release(&text);
 		return -1;
 	}
-	return load(out, &text, path, err);
+	return load(out, &text, path, told, self, err);
 }
 
-int conf_check_files(const struct conf *c, struct err *err)
+int conf_check_files(
+	const struct conf *c, conf_told *told, void *self, struct err *err)
 {
-	if (conf_check(json_root(c->doc), c, err) != 0) {
-		conf_place(c, err);
-		return -1;
-	}
-	return 0;
+	return conf_check(c, true, told, self, err);
 }
 
 void conf_free(struct conf *c)

@@ -19,13 +19,22 @@ struct conf;
  * expected.  `path' NULL gives an empty configuration. */
 int conf_load(struct conf **out, const char *path, struct err *err) MUST_CHECK;
 
+/* Told of a mistake, as conf_load() would tell it. */
+typedef void conf_told(void *self, const char *text);
+
+/* The same, and all mistakes: `told' hears of those before the last one. */
+int conf_load_telling(struct conf **out, const char *path, conf_told *told,
+	void *self, struct err *err) MUST_CHECK;
+
 /* The same from memory; relative file names start at the working folder. */
 int conf_parse(struct conf **out, const char *text, size_t len,
 	struct err *err) MUST_CHECK;
 void conf_free(struct conf *c); /* accepts NULL */
 
-/* -1 and a usage failure for the first file named in it that cannot be read. */
-int conf_check_files(const struct conf *c, struct err *err) MUST_CHECK;
+/* -1 and a usage failure for the first file named in it that cannot be read; with
+ * `told' (or NULL) for the last one, and `told' has heard of those before. */
+int conf_check_files(const struct conf *c, conf_told *told, void *self,
+	struct err *err) MUST_CHECK;
 
 /* Puts file and line before a usage failure whose text begins with a member's
  * path, or quotes one, or quotes the name of an app; leaves others alone, and

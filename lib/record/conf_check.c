@@ -193,25 +193,79 @@ static int below(const struct place *p, const struct json_iter *it, size_t n,
 	return failed;
 }
 
-static int check_file(const struct conf *c, const char *shown, const char *name,
-	struct err *err)
-{
-	char *path = conf_file_take(c, name);
-	int failed = access(path, R_OK);
+/* A walk through the file. */
+struct walk {
+	const struct conf *conf;
+	bool has_files;
+	conf_told *told; /* or NULL: the first mistake ends the walk */
+	void *self;
+	struct err *err; /* the last mistake, when there was one */
+	bool is_wrong;
+};
 
-	if (failed != 0) {
-		(void)err_usage(
-			err, errno, "'%s' names a file, '%s'", shown, path);
+/* Room for the next mistake: who is told hears of the one before. */
+static struct err *mistake(struct walk *w)
+{
+	if (w->is_wrong) {
+		w->told(w->self, w->err->text);
 	}
-	mem_free(path);
-	return failed;
+	w->is_wrong = true;
+	return w->err;
 }
 
-/* With `files' the files that are named must be there, too.
- * Depth is bounded by the table, which ends the descent at what it does not
- * know. */
-static int check(const struct json *v, const struct place *p,
-	const struct conf *files, struct err *err)
+/* After a mistake: does the walk end here? */
+static bool is_over(struct walk *w)
+{
+	conf_place(w->conf, w->err);
+	return w->told == NULL;
+}
+
+static bool is_file_there(struct walk *w, const char *shown, const char *name)
+{
+	char *path = conf_file_take(w->conf, name);
+	bool is_there = access(path, R_OK) == 0;
+
+	if (!is_there) {
+		int reason = errno;
+
+		(void)err_usage(mistake(w), reason, "'%s' names a file, '%s'",
+			shown, path);
+	}
+	mem_free(path);
+	return is_there;
+}
+
+/* A member of an object must be one of the table's, and once. */
+static bool is_known(const struct json *object, const struct json_iter *it,
+	const struct json *item, const struct place *p,
+	const struct place *child, struct walk *w)
+{
+	struct span near = { NULL, 0 };
+
+	if (child->row != NULL &&
+		(!it->is_object || json_named(object, it->name) == item)) {
+		return true;
+	}
+	if (child->row != NULL) {
+		(void)err_usage(
+			mistake(w), 0, "'%s' stands twice", child->shown);
+		return false;
+	}
+	near = nearest(p->pattern, it->name);
+	if (near.ptr == NULL) {
+		(void)err_usage(
+			mistake(w), 0, "unknown member '%s'", child->shown);
+	} else {
+		(void)err_usage(mistake(w), 0,
+			"unknown member '%s'; did you mean '%.*s'?",
+			child->shown, (int)near.len, near.ptr);
+	}
+	return false;
+}
+
+/* Depth is bounded by the table, which ends the descent at what it does not
+ * know.  -1: the walk is over. */
+static int check(const struct json *v, const struct place *p, struct walk *w)
 {
 	const struct conf_row *row = p->row;
 	const char *wanted = misfit(row, v);
@@ -220,47 +274,42 @@ static int check(const struct json *v, const struct place *p,
 	struct place child;
 
 	if (wanted != NULL) {
-		return err_usage(err, 0, "'%s' must be %s",
+		(void)err_usage(mistake(w), 0, "'%s' must be %s",
 			p->shown[0] == '\0' ? "the file" : p->shown, wanted);
+		return is_over(w) ? -1 : 0;
 	}
 	if (strcmp(row->type, "any") == 0) {
 		return 0;
 	}
-	if (files != NULL && strcmp(row->type, "file") == 0) {
-		return check_file(files, p->shown, json_text(v).ptr, err);
+	if (w->has_files && strcmp(row->type, "file") == 0) {
+		return is_file_there(w, p->shown, json_text(v).ptr) ||
+				       !is_over(w)
+			       ? 0
+			       : -1;
 	}
 	for (size_t n = 0; (item = json_next(&it)) != NULL; n++) {
-		if (below(p, &it, n, &child) != 0) {
-			return err_usage(
-				err, 0, "a name in '%s' is too long", p->shown);
-		}
-		if (child.row == NULL) {
-			struct span near = nearest(p->pattern, it.name);
+		bool is_right = true;
 
-			return near.ptr == NULL
-				       ? err_usage(err, 0,
-						 "unknown member '%s'",
-						 child.shown)
-				       : err_usage(err, 0,
-						 "unknown member '%s'; did you mean '%.*s'?",
-						 child.shown, (int)near.len,
-						 near.ptr);
+		if (below(p, &it, n, &child) != 0) {
+			(void)err_usage(mistake(w), 0,
+				"a name in '%s' is too long", p->shown);
+			is_right = false;
+		} else {
+			is_right = is_known(v, &it, item, p, &child, w);
 		}
-		if (it.is_object && json_named(v, it.name) != item) {
-			return err_usage(
-				err, 0, "'%s' stands twice", child.shown);
-		}
-		if (check(item, &child, files, err) != 0) {
+		if (is_right ? check(item, &child, w) != 0 : is_over(w)) {
 			return -1;
 		}
 	}
 	return 0;
 }
 
-int conf_check(
-	const struct json *root, const struct conf *files, struct err *err)
+int conf_check(const struct conf *c, bool has_files, conf_told *told,
+	void *self, struct err *err)
 {
 	struct place top = { "", "", conf_row("") };
+	struct walk w = { c, has_files, told, self, err, false };
 
-	return check(root, &top, files, err);
+	(void)check(conf_root(c), &top, &w); /* is_wrong tells */
+	return w.is_wrong ? -1 : 0;
 }

@@ -142,7 +142,7 @@ static int check_only(struct run *run)
 {
 	const struct stage *stage = run->stage;
 	struct err err = { 0 };
-	bool is_right = conf_check_files(run->conf, &err) == 0;
+	bool is_right = conf_check_files(run->conf, NULL, NULL, &err) == 0;
 
 	if (is_right && stage->check != NULL) {
 		is_right = stage->check(stage->self, run, &err) == 0;

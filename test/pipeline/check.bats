@@ -54,6 +54,22 @@ wrong() { # LINE TEXT
 	logged "configuration 'push.conf': line 1:"
 }
 
+@test "all mistakes are told at once, and all files that are missing" {
+	check '{"queues": ["q"], "dedup": {},
+		"fatigue": {"rules": [{"limit": "3", "pre": "1h"}]},
+		"redis": "here", "apns": {"timeout": 5}}'
+	wrong 1 "unknown member 'dedup'"
+	wrong 2 "'fatigue.rules[0].limit' must be a whole number"
+	wrong 2 "unknown member 'fatigue.rules[0].pre'; did you mean 'per'?"
+	wrong 3 "'redis' must be a URL"
+	wrong 3 "'apns.timeout' must be a duration"
+	[ "$(wc -l <"$stderr_file")" -eq 5 ]
+	check '{"queues": ["q"], "apns": {"ca_file": "a"},
+		"fcm": {"ca_file": "b"}}'
+	wrong 1 "'apns.ca_file' names a file, 'a'"
+	wrong 2 "'fcm.ca_file' names a file, 'b'"
+}
+
 @test "files that are named are looked for, from the folder of the configuration" {
 	mkdir -p etc
 	echo '{"queues":["q"],"apps":{"shop":{
