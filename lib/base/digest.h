@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DIGEST_BYTES = 16, UUID_TEXT_BYTES = 37 };
+enum { DIGEST_BYTES = 16, UUID_TEXT_BYTES = 37, SHA1_TEXT_BYTES = 41 };
 
 struct digest {
 	unsigned char bytes[DIGEST_BYTES];
@@ -34,6 +34,10 @@ struct digest digest_join(const struct digest *a, const struct digest *b);
 
 /* `dst' has room for `bytes' * 2 + 1; lower-case hexadecimal. */
 void digest_hex(const struct digest *d, size_t bytes, char *dst);
+
+/* SHA-1 of a text, whole, in lower-case hexadecimal with its NUL: not for
+ * safety, but because others name things so. */
+void digest_sha1_hex(const void *ptr, size_t len, char dst[SHA1_TEXT_BYTES]);
 
 /* The digest as a name-based UUID (version 8, RFC 9562 section 5.8), lower
  * case, with its NUL. */

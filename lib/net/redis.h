@@ -39,6 +39,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/span.h"
 
@@ -78,7 +79,7 @@ void redis_append_near(struct redis *r, struct span key, size_t count,
 /* A script of ours: its text (borrowed, for good) and its name in Redis. */
 struct redis_script {
 	struct span body;
-	char sha1[41];
+	char sha1[SHA1_TEXT_BYTES];
 };
 void redis_script_init(struct redis_script *s, struct span body);
 

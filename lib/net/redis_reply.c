@@ -2,9 +2,6 @@
 #include "net/redis.h"
 
 #include <hiredis/hiredis.h>
-#include <openssl/evp.h>
-
-enum { SHA1_BYTES = 20 };
 
 enum redis_type redis_type(const struct redis_reply *reply)
 {
@@ -59,18 +56,6 @@ const struct redis_reply *redis_at(const struct redis_reply *reply, size_t i)
 
 void redis_script_init(struct redis_script *s, struct span body)
 {
-	static const char digits[] = "0123456789abcdef";
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
-
 	s->body = body;
-	if (EVP_Digest(body.ptr, body.len, sum, &len, EVP_sha1(), NULL) != 1 ||
-		len != SHA1_BYTES) {
-		BUG("SHA-1 is not to be had");
-	}
-	for (size_t i = 0; i < SHA1_BYTES; i++) {
-		s->sha1[2 * i] = digits[sum[i] >> 4];
-		s->sha1[2 * i + 1] = digits[sum[i] & 15];
-	}
-	s->sha1[2 * SHA1_BYTES] = '\0';
+	digest_sha1_hex(body.ptr, body.len, s->sha1);
 }

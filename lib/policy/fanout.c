@@ -119,16 +119,21 @@ static bool is_repeated(struct fanout *f, const struct record *child)
 static void add_part(
 	struct fanout *f, struct record *r, const struct fanout_part *part)
 {
-	if (part->of > 0) {
+	struct span json = span_of("{\"n\":0,\"of\":1}"); /* mostly */
+
+	if (part->of == 0) {
+		return;
+	}
+	if (part->of > 1) {
 		buf_reset(&f->json);
 		buf_text(&f->json, "{\"n\":");
 		buf_u64(&f->json, part->n);
 		buf_text(&f->json, ",\"of\":");
 		buf_u64(&f->json, part->of);
 		buf_putc(&f->json, '}');
-		record_add(
-			r, "part", (struct span){ f->json.data, f->json.len });
+		json = (struct span){ f->json.data, f->json.len };
 	}
+	record_add(r, "part", json);
 }
 
 static void add_text(

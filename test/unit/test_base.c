@@ -155,6 +155,15 @@ static void quick_digests_are_siphash(void)
 	}
 }
 
+/* FIPS 180-1, appendix A. */
+static void sha1_is_written_out(void)
+{
+	char text[SHA1_TEXT_BYTES];
+
+	digest_sha1_hex("abc", 3, text);
+	CHECK(strcmp(text, "a9993e364706816aba3e25717850c26c9cd0d89d") == 0);
+}
+
 static void digests_of_long_parts_are_those_of_short_ones(void)
 {
 	static char text[2000];
@@ -306,6 +315,7 @@ int main(int argc, char **argv)
 		TEST(nothing_is_called_after_its_removal),
 		TEST(failing_memory_ends_the_program_cleanly),
 		TEST(quick_digests_are_siphash),
+		TEST(sha1_is_written_out),
 		TEST(digests_of_long_parts_are_those_of_short_ones),
 		TEST_END,
 	};
