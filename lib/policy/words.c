@@ -123,6 +123,26 @@ static void learn_begin(struct word *word)
 	word->is_few = count > 0;
 }
 
+/* The direct way to the compiled pattern saves most of what a short text costs;
+ * texts have been checked to be UTF-8 when the record was parsed. */
+static int match(struct words *words, const struct word *word, struct span text)
+{
+	return word->is_jit
+		       ? pcre2_jit_match(word->code, (PCRE2_SPTR)text.ptr,
+				 text.len, 0, 0, words->data, words->context)
+		       : pcre2_match(word->code, (PCRE2_SPTR)text.ptr, text.len,
+				 0, PCRE2_NO_UTF_CHECK, words->data,
+				 words->context);
+}
+
+/* Does it match where nothing stands?  Then it would stop whatever is sent, as
+ * "free|" does, which a person did not mean. */
+static bool matches_all(struct words *words, const struct word *word)
+{
+	return match(words, word, (struct span){ "", 0 }) >= 0 &&
+	       match(words, word, (struct span){ "\1", 1 }) >= 0;
+}
+
 int words_add(struct words *words, struct span pattern, struct err *err)
 {
 	uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C |
@@ -155,20 +175,13 @@ int words_add(struct words *words, struct span pattern, struct err *err)
 		/* Without JIT the same matches are found, only more slowly. */
 		.is_jit = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0,
 	};
+	if (matches_all(words, word)) {
+		return err_usage(err, 0,
+			"blocked word '%.*s' matches every text",
+			(int)pattern.len, pattern.ptr);
+	}
 	learn_begin(word);
 	return 0;
-}
-
-/* The direct way to the compiled pattern saves most of what a short text costs;
- * texts have been checked to be UTF-8 when the record was parsed. */
-static int match(struct words *words, const struct word *word, struct span text)
-{
-	return word->is_jit
-		       ? pcre2_jit_match(word->code, (PCRE2_SPTR)text.ptr,
-				 text.len, 0, 0, words->data, words->context)
-		       : pcre2_match(word->code, (PCRE2_SPTR)text.ptr, text.len,
-				 0, PCRE2_NO_UTF_CHECK, words->data,
-				 words->context);
 }
 
 /* Which bytes a text has; all of them for one that is too long to look at. */

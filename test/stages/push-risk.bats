@@ -127,6 +127,16 @@ END
 	logged "'x{2,1}'"
 }
 
+@test "a pattern that would stop all that is sent is refused, too" {
+	for pattern in '' 'free|' 'x*' '(?i)'; do
+		stage '{"message":{"data":{"a":"b"}}}' push-risk --blocked-word "$pattern"
+		[ "$status" -eq 100 ]
+		logged "blocked word '$pattern' matches every text"
+	done
+	stage '{"message":{"data":{"a":"b"}}}' push-risk --blocked-word '^$' --blocked-word 'free|now'
+	passed
+}
+
 @test "rules of the configuration and of the command line hold together" {
 	cat >push.conf <<'END'
 {"risk": {"stopped_campaigns": ["c1"], "blocked_users": ["u1"], "blocked_words": ["w1"], "caseless": true}}
