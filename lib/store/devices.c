@@ -216,6 +216,10 @@ int devices_open(struct devices **out, const char *url, struct err *err)
 	} else if (strncmp(url, "redis", 5) == 0 ||
 		   strncmp(url, "unix:", 5) == 0) {
 		backend = devices_redis_open(&self, url, err);
+	} else if (strcmp(url, "memory:") == 0) {
+		return err_usage(err, 0,
+			"no device registry is named: expected lmdb:PATH, "
+			"redis://HOST or unix:///PATH");
 	} else {
 		/* Not the whole of it: it may hold a password. */
 		return err_usage(err, 0,

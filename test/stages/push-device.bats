@@ -240,6 +240,12 @@ mass_deletion() {
 	each_registry mass_deletion
 }
 
+@test "without a registry it says that none is named" {
+	stage '' push-device list --user ann
+	[ "$status" -eq 100 ]
+	logged 'no device registry is named'
+}
+
 @test "prune without a queue, or without Redis" {
 	STORE=lmdb:$PWD/devices
 	device prune
