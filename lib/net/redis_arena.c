@@ -15,7 +15,11 @@ typedef size_t element_count;
 typedef int element_count;
 #endif
 
-enum { BLOCK_BYTES = 16 * 1024 };
+enum {
+	BLOCK_BYTES = 16 * 1024,
+	/* No list that we ask for comes near; what says it has more is no Redis. */
+	ELEMENTS_MAX = 16 * 1024 * 1024,
+};
 
 struct redis_arena_block {
 	struct redis_arena_block *older; /* owned */
@@ -99,9 +103,13 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
 
 static void *create_array(const redisReadTask *task, element_count count)
 {
-	redisReply *reply = node_new(task);
+	redisReply *reply;
 	size_t size = (size_t)count * sizeof(*reply->element);
 
+	if (count > ELEMENTS_MAX) {
+		return NULL; /* the reader gives up */
+	}
+	reply = node_new(task);
 	if (count > 0) {
 		reply->element = take(task->privdata, size);
 		memset(reply->element, 0, size);
@@ -127,6 +135,22 @@ static void *create_nil(const redisReadTask *task)
 	return reply;
 }
 
+/* What only RESP3 has, which we never ask for: taken whole, and refused by whoever
+ * looks at its type. */
+#if HIREDIS_MAJOR > 0
+static void *create_double(
+	const redisReadTask *task, double n, char *text, size_t len)
+{
+	(void)n;
+	return create_string(task, text, len);
+}
+
+static void *create_bool(const redisReadTask *task, int is_true)
+{
+	return create_integer(task, is_true);
+}
+#endif
+
 /* Always a whole reply, perhaps one that was not read to its end. */
 static void free_object(void *reply)
 {
@@ -140,9 +164,17 @@ void redis_arena_serve(struct redis_arena *a, redisContext *c)
 		.createArray = create_array,
 		.createInteger = create_integer,
 		.createNil = create_nil,
+#if HIREDIS_MAJOR > 0
+		.createDouble = create_double,
+		.createBool = create_bool,
+#endif
 		.freeObject = free_object,
 	};
 
+#if HIREDIS_MAJOR > 0
+	/* It would free what is ours to free. */
+	(void)redisSetPushCallback(c, NULL);
+#endif
 	c->reader->fn = &functions;
 	c->reader->privdata = a;
 }

@@ -196,3 +196,38 @@ rcli_starts() {
 	BATS_TEST_TMPDIR='' server_start redis redis-server --port 0 --unixsocket "$REDIS_SOCKET" \
 		--save "" --dir "$dir" "$@"
 }
+
+# Answers everything with these bytes, in the notation of printf(1).
+answers() { # BYTES
+	printf '%b' "$1" >answer
+	start_unready "fake$((++fakes))" python3 -c 'import socket, sys, threading
+answer = open("answer", "rb").read()
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+def serve(c):
+    try:
+        while c.recv(65536):
+            c.sendall(answer)
+    except OSError:
+        pass
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()' "fake$fakes.sock"
+	wait_until 10 test -S "fake$fakes.sock"
+}
+
+@test "something that is no Redis, or speaks as none that we know" {
+	local fakes=0 bytes
+	head -n 2 tasks >some
+	for bytes in 'HTTP/1.1 400 Bad Request\r\n\r\n' ',1.5\r\n' '#t\r\n' '>1\r\n+x\r\n' '$-5\r\n' \
+		'*1000000000\r\n' '%1\r\n+a\r\n#f\r\n'; do
+		answers "$bytes"
+		echo "$bytes"
+		# Some versions of hiredis read these, and it asks again; none may break it.
+		run --separate-stderr timeout 2 push-dedupe -c push.conf --drain 1ms \
+			--store "unix://$PWD/fake$fakes.sock?timeout=300ms" <some
+		[[ $status =~ ^(111|124)$ ]]
+		[ -z "$output" ]
+		logged "fake$fakes.sock: "
+	done
+}
