@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/standard.h"
 #include "record/conf.h"
 #include "sentry/dsn.h"
 #include "sentry/report.h"
@@ -44,6 +45,7 @@ struct app {
 	bool is_line_cut; /* the rest of a line that is too long is skipped */
 	struct report report;
 	bool has_ended; /* no more input */
+	int read_errno; /* it ended with this failure; 0: with none */
 	int64_t end_mono_ms;
 	char host[HOST_BYTES];
 };
@@ -116,6 +118,7 @@ static void app_on_input(void *self, int fd, unsigned ready)
 		return;
 	}
 	if (n <= 0) {
+		a->read_errno = n < 0 ? errno : 0;
 		app_read_line(a);
 		app_end(a);
 		return;
@@ -183,7 +186,9 @@ static int app_run(struct app *a, struct err *err)
 	log_info("%llu events sent, %llu dropped",
 		(unsigned long long)counts.sent,
 		(unsigned long long)counts.dropped);
-	return 0;
+	return a->read_errno == 0 ? 0
+				  : err_set(err, a->read_errno,
+					    "cannot read the standard input");
 }
 
 static void app_close(struct app *a)
@@ -223,6 +228,7 @@ int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 
+	standard_keep();
 	log_open(program.name, NULL, LOG_AUTO, LOG_INFO);
 	app.config = getenv("PUSH_CONFIG");
 	if (app_main(&app, argc, argv, &err) != 0) {

@@ -144,8 +144,7 @@ int device_parse(struct device *out, const struct json *v, int64_t now_unix_ms,
 static void put_text(struct buf *out, const char *name, struct span s)
 {
 	if (s.ptr != NULL) {
-		json_put_name(out, name);
-		json_put_span(out, s);
+		json_put_member(out, name, s);
 	}
 }
 

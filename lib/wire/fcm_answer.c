@@ -26,8 +26,8 @@ static const struct answer_row bad_token =
 	{ 400, "INVALID_ARGUMENT(token)", REASON_TOKEN_DEAD, ANSWER_NONE, 0, false };
 
 /* No FcmError, or one that we do not know, or a body that is no JSON: judged by
- * the status alone.  A 404 of this kind is a wrong project
- * or URL and never says anything about a token. */
+ * the status alone.  A 404 of this kind is a wrong project or URL and never says
+ * anything about a token. */
 static const struct answer_class others[] = {
 	{ 400, 400, { 400, "bad-request", REASON_BAD_REQUEST, ANSWER_NONE, 0, true } },
 	{ 401, 401, { 401, "UNAUTHENTICATED", REASON_REAUTH, ANSWER_NEW_TOKEN, 0, false } },

@@ -222,6 +222,17 @@ line() { # LEVEL PROGRAM TEXT
 	has_in events 'map(.logger) == ["push-b", "push-c"]'
 }
 
+@test "an input that cannot be read, or is not there, is told" {
+	without() { push-sentry --dsn-file dsn <&-; }
+	stage '' without
+	[ "$status" -eq 111 ]
+	logged 'cannot read the standard input'
+	without() { push-sentry --dsn-file dsn <.; }
+	stage '' without
+	[ "$status" -eq 111 ]
+	logged 'cannot read the standard input'
+}
+
 @test "a text of any length makes an event, cut to what Sentry keeps" {
 	stage "$(line error push-a "$(printf '%060000d' 0)")
 " push-sentry --dsn-file dsn "${CA[@]}"
